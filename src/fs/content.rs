@@ -1,0 +1,146 @@
+//! The only code that reads file bytes: [`Content`] turns a [`Mapping`] into bytes, holes and lost spans.
+
+use super::FileSystem;
+use crate::bytes::{Span, Spans};
+use crate::node::{Backing, Mapping, Node};
+use crate::source::SourceGone;
+
+/// The bytes of one file.
+pub struct Content<'f> {
+    fs: &'f dyn FileSystem,
+    size: u64,
+    mapping: Mapping,
+}
+
+/// A run of a file: what a copy does with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Run {
+    /// Bytes to read. With the place of the first on the volume, where it has one.
+    Data(Span, Option<u64>),
+    /// Zeros that need not be written: a hole, or allocated and never written.
+    Hole(Span),
+    /// Zeros in place of what is lost.
+    Lost(Span),
+}
+
+impl Run {
+    /// The bytes of the file it covers.
+    pub fn span(self) -> Span {
+        match self {
+            Run::Data(span, _) | Run::Hole(span) | Run::Lost(span) => span,
+        }
+    }
+}
+
+impl<'f> Content<'f> {
+    /// The bytes of `node`, which must be of `fs`.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn open(fs: &'f dyn FileSystem, node: &Node) -> Result<Self, SourceGone> {
+        Ok(Content { fs, size: node.size, mapping: fs.mapping(node)? })
+    }
+
+    /// Length in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Where the bytes lie.
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// The file from start to end as runs, in ascending order, none empty, none left out.
+    pub fn runs(&self) -> Vec<Run> {
+        let (mut runs, mut at) = (Vec::with_capacity(self.mapping.extents.len()), 0);
+        for extent in &self.mapping.extents {
+            let Some(span) = extent.span().intersection(Span { start: at, end: self.size }) else { continue };
+            if at < span.start {
+                runs.push(Run::Hole(Span { start: at, end: span.start }));
+            }
+            let skipped = span.start - extent.logical;
+            runs.push(match &extent.backing {
+                Backing::Device { offset, .. } => Run::Data(span, Some(offset + skipped)),
+                Backing::Inline(_) => Run::Data(span, None),
+                Backing::Zero => Run::Hole(span),
+                Backing::Lost => Run::Lost(span),
+            });
+            at = span.end;
+        }
+        if at < self.size {
+            runs.push(Run::Hole(Span { start: at, end: self.size }));
+        }
+        runs
+    }
+
+    /// Fills `buf` with the bytes from `offset`, which must lie before the end. Holes and lost bytes are zero; lost
+    /// ones are listed in `lost`, as offsets in the file. Returns how many bytes there were.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn read(&self, offset: u64, buf: &mut [u8], lost: &mut Spans) -> Result<usize, SourceGone> {
+        let wanted = Span { start: offset, end: self.size.min(offset.saturating_add(buf.len() as u64)) };
+        if wanted.start >= wanted.end {
+            return Ok(0);
+        }
+        let buf = &mut buf[..wanted.len() as usize];
+        let first = self.mapping.extents.partition_point(|e| e.span().end <= offset);
+        let mut at = offset;
+        for extent in &self.mapping.extents[first..] {
+            let Some(part) = extent.span().intersection(wanted) else { break };
+            buf[(at - offset) as usize..(part.start - offset) as usize].fill(0);
+            let into = &mut buf[(part.start - offset) as usize..(part.end - offset) as usize];
+            self.read_extent(&extent.backing, part, part.start - extent.logical, into, lost)?;
+            at = part.end;
+        }
+        buf[(at - offset) as usize..].fill(0);
+        Ok(buf.len())
+    }
+
+    fn read_extent(
+        &self,
+        backing: &Backing,
+        part: Span,
+        skipped: u64,
+        into: &mut [u8],
+        lost: &mut Spans,
+    ) -> Result<(), SourceGone> {
+        match backing {
+            Backing::Device { member, offset } => {
+                let mut below = Spans::new();
+                let from = offset.saturating_add(skipped);
+                match self.fs.source(*member) {
+                    Some(source) => source.read(from, into, &mut below)?,
+                    None => below.insert(Span::new(from, part.len())),
+                }
+                for span in below.iter() {
+                    lost.insert(Span::new(part.start + (span.start - from), span.len()));
+                }
+            }
+            Backing::Inline(bytes) => {
+                into.fill(0);
+                let here = bytes.get(skipped as usize..).unwrap_or_default();
+                let len = here.len().min(into.len());
+                into[..len].copy_from_slice(&here[..len]);
+            }
+            Backing::Zero => into.fill(0),
+            Backing::Lost => {
+                into.fill(0);
+                lost.insert(part);
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole of a short file; `None` where it is longer than `limit` bytes.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn read_all(&self, limit: usize) -> Result<Option<(Vec<u8>, Spans)>, SourceGone> {
+        let Some(size) = usize::try_from(self.size).ok().filter(|size| *size <= limit) else { return Ok(None) };
+        let (mut buf, mut lost) = (vec![0; size], Spans::new());
+        self.read(0, &mut buf, &mut lost)?;
+        Ok(Some((buf, lost)))
+    }
+}

@@ -1,0 +1,214 @@
+//! Filesystems: the [`FileSystem`] trait, the table of [`DRIVERS`], and one folder per filesystem.
+//!
+//! A new filesystem is one folder, one `mod` line and one row of [`DRIVERS`].
+
+pub mod content;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::bytes::Span;
+use crate::finding::{Code, Log};
+use crate::node::{Entry, Judged, Mapping, Node, NodeId, Xattr};
+use crate::progress::Progress;
+use crate::source::{Source, SourceGone};
+
+/// Every filesystem offmount reads, in the order they are tried.
+pub const DRIVERS: &[&Driver] = &[];
+
+/// What the program knows of a kind of filesystem before it opens one.
+pub struct Driver {
+    /// Short name: `ext`, `fat`.
+    pub name: &'static str,
+    /// Its code table.
+    pub codes: &'static [Code],
+    /// Recognises a filesystem from its own headers, without a search.
+    pub sniff: fn(&Source) -> Result<Option<Sniffed>, SourceGone>,
+    /// Searches the source for what is left of filesystems whose headers are gone, best first.
+    pub scan: fn(&Source, &dyn Progress) -> Result<Vec<Candidate>, SourceGone>,
+    /// Opens a filesystem; `None` where nothing of this kind is there. What is damaged is salvaged from what is left.
+    pub open: fn(&Members, &OpenOptions, &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone>,
+}
+
+/// What a volume's headers say, without opening it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sniffed {
+    /// What users call it: `ext4`, `vfat`.
+    pub kind: &'static str,
+    /// Label, without padding.
+    pub label: Option<Vec<u8>>,
+    /// UUID or serial number, written as `blkid` writes it.
+    pub uuid: Option<String>,
+    /// Size in bytes, as the filesystem counts it.
+    pub size: u64,
+}
+
+/// A filesystem found by searching.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// What its header says, or what was inferred.
+    pub sniffed: Sniffed,
+    /// The bytes of the source it spans.
+    pub span: Span,
+    /// What speaks for it, in a few words.
+    pub evidence: String,
+    /// 0 to 100.
+    pub confidence: u8,
+}
+
+/// The devices of a filesystem, in its own order; some perhaps missing.
+pub struct Members(pub Vec<Option<Source>>);
+
+impl Members {
+    /// A filesystem on one device.
+    pub fn one(source: Source) -> Self {
+        Members(vec![Some(source)])
+    }
+
+    /// The first device.
+    pub fn first(&self) -> Option<&Source> {
+        self.0.first().and_then(Option::as_ref)
+    }
+}
+
+/// What the user forces.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// Show the disk as it lies, without replaying the journal.
+    pub no_replay: bool,
+    /// Believe nothing but the primary metadata: no backups, no search.
+    pub strict: bool,
+    /// Block number of the superblock to use.
+    pub superblock: Option<u64>,
+    /// Block size in bytes.
+    pub block_size: Option<u64>,
+    /// OEM code page of FAT short names.
+    pub code_page: Option<u16>,
+    /// Offset from UTC of local times, in seconds (FAT).
+    pub utc_offset: i32,
+}
+
+/// A volume as a whole.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// What users call it: `ext4`, `vfat`.
+    pub kind: &'static str,
+    /// Label, without padding.
+    pub label: Option<Vec<u8>>,
+    /// UUID or serial number, written as `blkid` writes it.
+    pub uuid: Option<String>,
+    /// Bytes of a block or cluster.
+    pub block_size: u64,
+    /// Size in bytes, as the filesystem counts it.
+    pub size: u64,
+    /// Bytes in use, as the filesystem counts them.
+    pub used: Option<u64>,
+    /// Inodes in all and in use, where it has inodes.
+    pub inodes: Option<(u64, u64)>,
+    /// State, in words: `clean`, `needs recovery`, `errors recorded`.
+    pub state: Vec<&'static str>,
+    /// Names of the features switched on.
+    pub features: Vec<String>,
+    /// Where it was mounted last.
+    pub last_mounted: Option<PathBuf>,
+    /// What was decided about a damaged volume, one sentence each: which superblock, which descriptors, what was
+    /// rebuilt. Empty for a healthy one.
+    pub decisions: Vec<String>,
+}
+
+/// Which nodes a census counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Census {
+    /// Those in use.
+    InUse,
+    /// Those deleted of which something is left.
+    Deleted,
+}
+
+/// A node that no directory reachable from the root names.
+#[derive(Clone, Debug)]
+pub struct Stray {
+    /// The node.
+    pub node: Node,
+    /// The directory it was in, where that is known.
+    pub parent: Option<NodeId>,
+    /// The name it had there, where that is known.
+    pub name: Option<Vec<u8>>,
+}
+
+/// An opened filesystem. All methods may be called from many threads; damage never makes one fail.
+pub trait FileSystem: Send + Sync {
+    /// Its driver.
+    fn driver(&self) -> &'static Driver;
+
+    /// The volume as a whole, with what is known now.
+    fn summary(&self) -> Summary;
+
+    /// What was found wrong while opening.
+    fn log(&self) -> Log;
+
+    /// Where file data is read from: the volume with the replayed journal over it. `member` as in
+    /// [`Backing::Device`](crate::node::Backing::Device).
+    fn source(&self, member: u16) -> Option<&Source>;
+
+    /// The root directory.
+    fn root(&self) -> NodeId;
+
+    /// A node; `None` where there is none of this number or nothing is left of it.
+    fn node(&self, id: NodeId) -> Result<Option<Node>, SourceGone>;
+
+    /// Many nodes at once, answers in the order asked. Fast where the numbers ascend: metadata is then read in large
+    /// sequential reads.
+    fn nodes(&self, ids: &[NodeId]) -> Result<Vec<Option<Node>>, SourceGone> {
+        ids.iter().map(|id| self.node(*id)).collect()
+    }
+
+    /// The entries of a directory, without `.` and `..`, in the order they lie on the disk, each name once.
+    fn entries(&self, dir: &Node, visit: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<Judged<()>, SourceGone>;
+
+    /// The directory that a directory says it is in (`..`).
+    fn parent(&self, dir: &Node) -> Result<Option<NodeId>, SourceGone>;
+
+    /// The node that a name in a directory stands for, compared as the filesystem compares names (casefold, FAT).
+    fn lookup(&self, dir: &Node, name: &[u8]) -> Result<Option<Entry>, SourceGone> {
+        let mut found = None;
+        self.entries(dir, &mut |entry| {
+            if entry.name == name {
+                found = Some(entry);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// Where a node's bytes lie: a file's contents, a symbolic link's target, a directory's blocks.
+    fn mapping(&self, node: &Node) -> Result<Mapping, SourceGone>;
+
+    /// Extended attributes, ACLs and capabilities among them, in the form `getxattr` gives.
+    fn xattrs(&self, node: &Node) -> Result<Judged<Vec<Xattr>>, SourceGone>;
+
+    /// Facts of one node that only this filesystem has (generation, flags, checksum), as name and value.
+    fn details(&self, _node: &Node) -> Result<Vec<(&'static str, String)>, SourceGone> {
+        Ok(Vec::new())
+    }
+
+    /// Every node of the kind asked for, in ascending order of number, in large sequential reads.
+    fn census(
+        &self,
+        which: Census,
+        progress: &dyn Progress,
+        visit: &mut dyn FnMut(Node) -> ControlFlow<()>,
+    ) -> Result<(), SourceGone>;
+
+    /// Searches the whole volume for what damaged directories and inode tables no longer lead to. Slow, done once:
+    /// afterwards every other method answers with what was found. Called when a walk met damage.
+    fn salvage(&self, progress: &dyn Progress) -> Result<(), SourceGone>;
+
+    /// The nodes in use that a walk from the root did not reach, with what is known of their place.
+    fn strays(&self, reached: &dyn Fn(NodeId) -> bool, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone>;
+
+    /// Checks the whole filesystem, read-only. What is found goes to the log returned.
+    fn check(&self, progress: &dyn Progress) -> Result<Log, SourceGone>;
+}

@@ -1,0 +1,28 @@
+//! offmount reads a server's disk without mounting it: it shows what is on a disk image or block device, says what is
+//! wrong with it before anyone runs a repair, and copies the files out, hashed, to where they are safe.
+//!
+//! Errors are about our run; findings are about their disk: no byte on the disk makes a function fail, it becomes a
+//! [`finding::Finding`].
+//!
+//! The modules stand on floors; each imports only from lower ones:
+//!
+//! | floor | module | what it is for |
+//! | --- | --- | --- |
+//! | 0 | [`bytes`], [`time`], [`progress`] | positions on a disk, points in time, how a long run tells what it does |
+//! | 1 | [`finding`], [`node`] | what is wrong with a disk; what a file is, in terms of no filesystem |
+//! | 2 | [`source`] | where bytes come from: the only read there is |
+//! | 3 | [`fs`] | filesystems, one folder each, behind one trait |
+//! | 4 | [`tree`] | the paths of a filesystem |
+
+pub mod bytes;
+pub mod progress;
+pub mod time;
+
+pub mod finding;
+pub mod node;
+
+pub mod source;
+
+pub mod fs;
+
+pub mod tree;
