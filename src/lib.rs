@@ -11,8 +11,10 @@
 //! | 0 | [`bytes`], [`time`], [`progress`] | positions on a disk, points in time, how a long run tells what it does |
 //! | 1 | [`finding`], [`node`] | what is wrong with a disk; what a file is, in terms of no filesystem |
 //! | 2 | [`source`] | where bytes come from: the only read there is |
+//! | 3 | [`volume`] | partition tables, and what else names volumes |
 //! | 3 | [`fs`] | filesystems, one folder each, behind one trait |
-//! | 4 | [`tree`] | the paths of a filesystem |
+//! | 4 | [`survey`], [`tree`] | a whole disk as volumes and filesystems; the paths of a filesystem |
+//! | 5 | [`server`] | the server's own paths |
 
 pub mod bytes;
 pub mod progress;
@@ -24,5 +26,9 @@ pub mod node;
 pub mod source;
 
 pub mod fs;
+pub mod volume;
 
+pub mod survey;
 pub mod tree;
+
+pub mod server;

@@ -158,6 +158,11 @@ mod tests {
     }
 
     #[test]
+    fn a_table_lists_its_codes() {
+        assert_eq!(TABLE, [A]);
+    }
+
+    #[test]
     fn a_finding_not_kept_costs_no_words() {
         let mut log = Log::keeping(1);
         log.note(A, Place::inode(1), || (String::new(), String::new()));

@@ -17,6 +17,9 @@ use crate::source::{Source, SourceGone};
 /// Every filesystem offmount reads, in the order they are tried.
 pub const DRIVERS: &[&Driver] = &[];
 
+/// Opens a filesystem; `None` where nothing of the driver's kind is there.
+pub type Open = fn(&Members, &OpenOptions, &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone>;
+
 /// What the program knows of a kind of filesystem before it opens one.
 pub struct Driver {
     /// Short name: `ext`, `fat`.
@@ -28,7 +31,7 @@ pub struct Driver {
     /// Searches the source for what is left of filesystems whose headers are gone, best first.
     pub scan: fn(&Source, &dyn Progress) -> Result<Vec<Candidate>, SourceGone>,
     /// Opens a filesystem; `None` where nothing of this kind is there. What is damaged is salvaged from what is left.
-    pub open: fn(&Members, &OpenOptions, &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone>,
+    pub open: Open,
 }
 
 /// What a volume's headers say, without opening it.
