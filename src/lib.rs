@@ -8,7 +8,7 @@
 //!
 //! | floor | module | what it is for |
 //! | --- | --- | --- |
-//! | 0 | [`bytes`], [`time`], [`progress`] | positions on a disk, points in time, how a long run tells what it does |
+//! | 0 | [`bytes`], [`time`], [`name`], [`progress`] | positions on a disk, points in time, names, how a run tells what it does |
 //! | 1 | [`finding`], [`node`] | what is wrong with a disk; what a file is, in terms of no filesystem |
 //! | 2 | [`source`] | where bytes come from: the only read there is |
 //! | 3 | [`volume`] | partition tables, and what else names volumes |
@@ -17,6 +17,7 @@
 //! | 5 | [`server`] | the server's own paths |
 
 pub mod bytes;
+pub mod name;
 pub mod progress;
 pub mod time;
 
