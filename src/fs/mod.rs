@@ -8,6 +8,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::bytes::Span;
 use crate::finding::{Code, Log};
 use crate::node::{Entry, Judged, Mapping, Node, NodeId, Xattr};
@@ -140,6 +142,31 @@ pub struct Stray {
     pub name: Option<Vec<u8>>,
 }
 
+/// What a check of a whole filesystem found.
+#[derive(Clone, Debug, Default)]
+pub struct CheckReport {
+    /// The findings.
+    pub log: Log,
+    /// The journal, where there is one.
+    pub journal: Option<JournalState>,
+    /// What could not be checked and why, one sentence each; empty where everything was.
+    pub unfinished: Vec<String>,
+}
+
+/// What state a journal was found in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JournalState {
+    /// Nothing waits in it.
+    Empty,
+    /// Transactions waited in it, and were replayed in memory without a fault.
+    Replayed,
+    /// Transactions wait in it, and some of them can not be replayed.
+    Damaged,
+    /// It lies on another device, which was not given.
+    Elsewhere,
+}
+
 /// An opened filesystem. All methods may be called from many threads; damage never makes one fail.
 pub trait FileSystem: Send + Sync {
     /// Its driver.
@@ -212,6 +239,6 @@ pub trait FileSystem: Send + Sync {
     /// The nodes in use that a walk from the root did not reach, with what is known of their place.
     fn strays(&self, reached: &dyn Fn(NodeId) -> bool, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone>;
 
-    /// Checks the whole filesystem, read-only. What is found goes to the log returned.
-    fn check(&self, progress: &dyn Progress) -> Result<Log, SourceGone>;
+    /// Checks the whole filesystem, read-only, as it is after the journal was replayed in memory.
+    fn check(&self, progress: &dyn Progress) -> Result<CheckReport, SourceGone>;
 }
