@@ -9,8 +9,8 @@
 //! | floor | module | what it is for |
 //! | --- | --- | --- |
 //! | 0 | [`bytes`], [`time`], [`name`], [`progress`] | positions on a disk, points in time, names, how a run tells what it does |
-//! | 1 | [`finding`], [`node`] | what is wrong with a disk; what a file is, in terms of no filesystem |
-//! | 2 | [`source`] | where bytes come from: the only read there is |
+//! | 1 | [`finding`] | what is wrong with a disk |
+//! | 2 | [`node`], [`source`] | what a file is, in terms of no filesystem; where bytes come from, the only read |
 //! | 3 | [`volume`] | partition tables, and what else names volumes |
 //! | 3 | [`fs`] | filesystems, one folder each, behind one trait |
 //! | 4 | [`survey`], [`tree`] | a whole disk as volumes and filesystems; the paths of a filesystem |

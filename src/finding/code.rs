@@ -75,7 +75,7 @@ impl fmt::Debug for Code {
 
 /// Declares a folder's code table: constants for the code that reports them, and `TABLE` with all rows.
 ///
-/// ```ignore
+/// ```text
 /// codes! {
 ///     SUPERBLOCK_CHECKSUM = "ext-superblock-checksum", Damage,
 ///         "the superblock's checksum does not match",
