@@ -3,6 +3,7 @@
 //! A new filesystem is one folder, one `mod` line and one row of [`DRIVERS`].
 
 pub mod content;
+pub mod ext;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
