@@ -1,0 +1,234 @@
+//! The walk: lists every directory once, level by level, in parallel, and checks each entry against its node.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{Item, LOST_ID};
+use crate::finding::Log;
+use crate::fs::FileSystem;
+use crate::node::{Entry, Kind, Node, NodeId, Trust};
+use crate::progress::{Progress, Unit};
+use crate::source::SourceGone;
+
+/// Deeper than any path a kernel accepts (`PATH_MAX` over two bytes a component), against chains that damage makes.
+pub(super) const MAX_DEPTH: u16 = 2048;
+
+/// Nodes asked for at once.
+const CHUNK: usize = 8192;
+
+/// A tree being built. Items may stand in any order; [`Builder::finish`] orders them.
+pub(super) struct Builder {
+    pub(super) fs: Arc<dyn FileSystem>,
+    pub(super) items: Vec<Item>,
+    pub(super) names: Vec<u8>,
+    /// The item under which each directory was listed: the first that named it.
+    pub(super) directories: HashMap<NodeId, u32>,
+    /// Every other node an item names.
+    others: HashSet<NodeId>,
+    /// Further names of directories, as far as entries say that they are some.
+    pub(super) rivals: Vec<u32>,
+    /// Directories whose `..` says another directory than the one that names them, and which.
+    pub(super) claims: HashMap<u32, NodeId>,
+    pub(super) log: Log,
+    troubled: bool,
+}
+
+/// What listing one directory gave.
+struct Listed {
+    entries: Vec<Entry>,
+    log: Log,
+    trust: Trust,
+    /// What the directory says its parent is.
+    parent: Option<NodeId>,
+}
+
+impl Builder {
+    /// Walks from `start`, as far as directories lead.
+    pub(super) fn walk(fs: &Arc<dyn FileSystem>, start: NodeId, progress: &dyn Progress) -> Result<Self, SourceGone> {
+        let root = Item {
+            id: start,
+            parent: 0,
+            name_at: 0,
+            name_len: 0,
+            depth: 0,
+            kind: Kind::Directory,
+            trust: Trust::Intact,
+        };
+        let mut builder = Builder {
+            fs: fs.clone(),
+            items: vec![root],
+            names: Vec::new(),
+            directories: HashMap::from([(start, 0)]),
+            others: HashSet::new(),
+            rivals: Vec::new(),
+            claims: HashMap::new(),
+            log: Log::new(),
+            troubled: false,
+        };
+        progress.stage("reading directories", None, Unit::Items);
+        builder.descend(vec![0], progress)?;
+        Ok(builder)
+    }
+
+    /// True if the walk met damage that a salvage may mend.
+    pub(super) fn is_troubled(&self) -> bool {
+        self.troubled
+    }
+
+    /// True if the walk met damage, or nodes are in use that it did not reach.
+    pub(super) fn misses_something(&self, progress: &dyn Progress) -> Result<bool, SourceGone> {
+        Ok(self.troubled || !self.fs.strays(&|id| self.is_reached(id), progress)?.is_empty())
+    }
+
+    pub(super) fn is_reached(&self, id: NodeId) -> bool {
+        self.others.contains(&id) || self.directories.contains_key(&id)
+    }
+
+    /// Lists the directories of `level` and all below, and compares all entries met with their nodes.
+    pub(super) fn descend(&mut self, mut level: Vec<u32>, progress: &dyn Progress) -> Result<(), SourceGone> {
+        let mut compared = self.items.len();
+        while !level.is_empty() && !progress.interrupted() {
+            while !level.is_empty() && !progress.interrupted() {
+                level = self.list_level(level, progress)?;
+            }
+            let met = compared..self.items.len();
+            compared = self.items.len();
+            level = self.compare_with_nodes(met)?;
+        }
+        Ok(())
+    }
+
+    /// Lists some directories; returns those found in them.
+    fn list_level(&mut self, level: Vec<u32>, progress: &dyn Progress) -> Result<Vec<u32>, SourceGone> {
+        let mut next = Vec::new();
+        for part in level.chunks(CHUNK) {
+            let ids: Vec<NodeId> = part.iter().map(|&item| self.items[item as usize].id).collect();
+            let nodes = self.fs.nodes(&ids)?;
+            let fs = &self.fs;
+            let listed: Result<Vec<_>, _> = nodes.into_par_iter().map(|node| list(&**fs, node)).collect();
+            for (&dir, listed) in part.iter().zip(listed?) {
+                let Some(listed) = listed else {
+                    self.troubled = true;
+                    continue;
+                };
+                progress.advance(listed.entries.len() as u64);
+                self.adopt(dir, listed, &mut next);
+            }
+        }
+        Ok(next)
+    }
+
+    /// Takes over what a directory lists, and notes which of it to list next.
+    fn adopt(&mut self, dir: u32, listed: Listed, next: &mut Vec<u32>) {
+        let Item { id, parent, depth, .. } = self.items[dir as usize];
+        // A replayed journal is in order; only what is worse sends for a salvage.
+        self.troubled |= listed.trust > Trust::Journal;
+        self.log.merge(listed.log);
+        let named_by = self.items[parent as usize].id;
+        if let Some(claimed) = listed.parent.filter(|&claimed| claimed != named_by && claimed != id)
+            && dir != 0
+            && named_by != LOST_ID
+        {
+            self.troubled = true;
+            self.claims.insert(dir, claimed);
+        }
+        for entry in &listed.entries {
+            let kind = entry.kind.unwrap_or(Kind::Unknown);
+            if kind == Kind::Directory && depth + 1 >= MAX_DEPTH {
+                // Not reached from here: it turns up again as a stray, nearer to the root.
+                self.troubled = true;
+                continue;
+            }
+            let Some(item) = self.push(dir, &entry.name, entry.id, kind, entry.trust) else { return };
+            if self.note_reached(item) {
+                next.push(item);
+            }
+        }
+    }
+
+    /// Adds an item; `None` only where there are four billion of them, or as many bytes of names.
+    pub(super) fn push(&mut self, parent: u32, name: &[u8], id: NodeId, kind: Kind, trust: Trust) -> Option<u32> {
+        let item = u32::try_from(self.items.len()).ok()?;
+        let (name_at, name_len) = (u32::try_from(self.names.len()).ok()?, u16::try_from(name.len()).ok()?);
+        let depth = self.items[parent as usize].depth.saturating_add(1);
+        self.names.extend_from_slice(name);
+        self.items.push(Item { id, parent, name_at, name_len, depth, kind, trust });
+        Some(item)
+    }
+
+    /// Notes that an item names its node; true if that is a directory not listed yet.
+    pub(super) fn note_reached(&mut self, item: u32) -> bool {
+        let Item { id, kind, .. } = self.items[item as usize];
+        if kind != Kind::Directory {
+            self.others.insert(id);
+            return false;
+        }
+        if self.directories.contains_key(&id) {
+            self.troubled = true;
+            self.rivals.push(item);
+            return false;
+        }
+        self.directories.insert(id, item);
+        true
+    }
+
+    /// Where an entry and its node disagree about the kind, the node is right. Returns the directories that entries
+    /// called something else.
+    fn compare_with_nodes(&mut self, items: std::ops::Range<usize>) -> Result<Vec<u32>, SourceGone> {
+        let mut order: Vec<u32> = (items.start as u32..items.end as u32).collect();
+        order.par_sort_unstable_by_key(|&item| self.items[item as usize].id);
+        let this = &*self;
+        let differing: Result<Vec<_>, _> = order.par_chunks(CHUNK).map(|part| this.differing(part)).collect();
+        let mut unlisted = Vec::new();
+        for (item, kind) in differing?.into_iter().flatten() {
+            self.troubled = true;
+            let Some(kind) = kind else { continue };
+            let Item { id, kind: was, .. } = self.items[item as usize];
+            self.items[item as usize].kind = kind;
+            if was == Kind::Directory && self.directories.get(&id) == Some(&item) {
+                self.directories.remove(&id);
+            }
+            if self.note_reached(item) {
+                unlisted.push(item);
+            }
+        }
+        Ok(unlisted)
+    }
+
+    /// Those of some items whose node is not of the kind the entry says, or gone.
+    fn differing(&self, items: &[u32]) -> Result<Vec<(u32, Option<Kind>)>, SourceGone> {
+        let ids: Vec<NodeId> = items.iter().map(|&item| self.items[item as usize].id).collect();
+        let nodes = self.fs.nodes(&ids)?;
+        let kinds = nodes.iter().map(|node| node.as_ref().map(|node| node.kind));
+        let differs = |&(item, kind): &(u32, Option<Kind>)| kind != Some(self.items[item as usize].kind);
+        Ok(items.iter().copied().zip(kinds).filter(differs).collect())
+    }
+}
+
+/// Lists one directory; `None` for what is none.
+fn list(fs: &dyn FileSystem, node: Option<Node>) -> Result<Option<Listed>, SourceGone> {
+    let Some(node) = node.filter(|node| node.kind == Kind::Directory) else { return Ok(None) };
+    let mut entries = Vec::new();
+    let judged = fs.entries(&node, &mut |entry| {
+        entries.push(entry);
+        ControlFlow::Continue(())
+    })?;
+    ask_for_kinds(fs, &mut entries)?;
+    let mut log = Log::new();
+    log.extend(judged.findings);
+    Ok(Some(Listed { entries, log, trust: judged.trust.max(node.trust), parent: fs.parent(&node)? }))
+}
+
+/// Fills in the kinds that the entries do not record, from the nodes.
+fn ask_for_kinds(fs: &dyn FileSystem, entries: &mut [Entry]) -> Result<(), SourceGone> {
+    let mut unknown: Vec<&mut Entry> = entries.iter_mut().filter(|entry| entry.kind.is_none()).collect();
+    unknown.sort_unstable_by_key(|entry| entry.id);
+    let ids: Vec<NodeId> = unknown.iter().map(|entry| entry.id).collect();
+    for (entry, node) in unknown.into_iter().zip(fs.nodes(&ids)?) {
+        entry.kind = node.map(|node| node.kind);
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The last step of building: items in order, names made unique.
+
+use std::collections::HashSet;
+
+use rayon::prelude::*;
+
+use super::build::{Builder, MAX_DEPTH};
+use super::{Item, Tree};
+use crate::node::Trust;
+
+impl Builder {
+    /// Orders the items level by level; what was taken out is left behind, with all below it.
+    pub(super) fn finish(mut self) -> Tree {
+        self.settle();
+        let (first, sorted) = by_parent(&self.items);
+        let mut items = Vec::with_capacity(self.items.len());
+        let mut first_child = Vec::with_capacity(self.items.len() + 1);
+        items.push(self.items[0]);
+        let mut was = vec![0u32];
+        // `items` grows while it is walked: each item's own follow those of the items before it.
+        let mut at = 0;
+        while at < items.len() {
+            first_child.push(items.len() as u32);
+            let (old, above) = (was[at] as usize, items[at]);
+            // Moving directories to where they belong can only make chains this long in a tree forged to do so.
+            let listed = above.depth < 2 * MAX_DEPTH;
+            for &child in sorted[first[old] as usize..first[old + 1] as usize].iter().filter(|_| listed) {
+                let mut item = self.items[child as usize];
+                (item.parent, item.depth) = (at as u32, above.depth + 1);
+                if above.trust >= Trust::Renamed {
+                    // Whose place is reconstructed, so are the places of all below.
+                    item.trust = item.trust.max(Trust::Renamed);
+                }
+                items.push(item);
+                was.push(child);
+            }
+            at += 1;
+        }
+        first_child.push(items.len() as u32);
+        let mut tree = Tree { fs: self.fs, items, names: self.names, first_child, log: self.log };
+        tree.make_names_unique();
+        tree
+    }
+}
+
+/// Items sorted by parent, and where each parent's begin. The root, and what is its own parent, is in none.
+fn by_parent(items: &[Item]) -> (Vec<u32>, Vec<u32>) {
+    let mut first = vec![0u32; items.len() + 1];
+    let placed = || items.iter().enumerate().filter(|(i, item)| item.parent as usize != *i);
+    for (_, item) in placed() {
+        first[item.parent as usize + 1] += 1;
+    }
+    for i in 0..items.len() {
+        first[i + 1] += first[i];
+    }
+    let mut next = first.clone();
+    let mut sorted = vec![0u32; first[items.len()] as usize];
+    for (i, item) in placed() {
+        let slot = &mut next[item.parent as usize];
+        sorted[*slot as usize] = i as u32;
+        *slot += 1;
+    }
+    (first, sorted)
+}
+
+impl Tree {
+    /// Of two items with one name in one directory the later gets its node's number after the name.
+    fn make_names_unique(&mut self) {
+        let this = &*self;
+        let crowded: Vec<u32> =
+            (0..this.items.len() as u32).into_par_iter().filter(|&dir| this.has_twins(dir)).collect();
+        for dir in crowded {
+            self.rename_twins(dir);
+        }
+    }
+
+    fn children_of(&self, dir: u32) -> std::ops::Range<usize> {
+        self.first_child[dir as usize] as usize..self.first_child[dir as usize + 1] as usize
+    }
+
+    fn has_twins(&self, dir: u32) -> bool {
+        let children = self.children_of(dir);
+        let mut seen = HashSet::with_capacity(children.len());
+        !self.items[children].iter().all(|item| seen.insert(item.name(&self.names)))
+    }
+
+    fn rename_twins(&mut self, dir: u32) {
+        let mut taken: HashSet<Vec<u8>> = HashSet::new();
+        let mut twins = Vec::new();
+        for child in self.children_of(dir) {
+            if !taken.insert(self.items[child].name(&self.names).to_vec()) {
+                twins.push(child);
+            }
+        }
+        for child in twins {
+            let item = &mut self.items[child];
+            let mut name = item.name(&self.names).to_vec();
+            while !taken.insert(name.clone()) {
+                name.extend_from_slice(format!("#{}", item.id).as_bytes());
+            }
+            let (Ok(at), Ok(len)) = (u32::try_from(self.names.len()), u16::try_from(name.len())) else { continue };
+            self.names.extend_from_slice(&name);
+            (item.name_at, item.name_len, item.trust) = (at, len, item.trust.max(Trust::Renamed));
+        }
+    }
+}
