@@ -160,7 +160,7 @@ pub fn survey(source: Source, options: &SurveyOptions, progress: &dyn Progress) 
     let mut log = Log::new();
     let table = match options.offset {
         Some(_) => None,
-        None => volume::table(&source, &mut log)?,
+        None => volume::table(&source, None, &mut log)?,
     };
     let places = match (&table, options.offset) {
         (Some(table), _) => {

@@ -1,0 +1,105 @@
+//! Members of Linux software RAID (md). Superblocks as `include/uapi/linux/raid/md_p.h` gives them.
+
+use uuid::Uuid;
+
+use super::{Role, Signature, label, uuid};
+use crate::bytes::{be32, le16, le32, le64};
+use crate::source::{Source, SourceGone, read_whole};
+
+const ADVICE: &[&str] = &["mdadm --examine DEVICE", "mdadm --assemble --readonly --run /dev/md/rescue DEVICE"];
+
+const MAGIC: u32 = 0xa92b_4efc;
+
+/// Level number of mirrors.
+const MIRROR: i32 = 1;
+
+/// Bytes of a version 1 superblock before its table of devices.
+const FIXED: usize = 256;
+
+/// A member of an array whose contents are not a filesystem by themselves.
+pub(super) fn probe(source: &Source) -> Result<Option<Signature>, SourceGone> {
+    Ok(member(source)?.filter(|member| !member.is_plain_mirror).map(|member| member.signature))
+}
+
+/// A member of a mirror, whose contents begin where the volume does: only named where they are not recognised.
+pub(super) fn probe_mirror(source: &Source) -> Result<Option<Signature>, SourceGone> {
+    Ok(member(source)?.map(|member| member.signature))
+}
+
+struct Member {
+    signature: Signature,
+    /// A mirror with its superblock at the end: each member reads like the array.
+    is_plain_mirror: bool,
+}
+
+fn member(source: &Source) -> Result<Option<Member>, SourceGone> {
+    let sectors = source.len() / 512;
+    let last = sectors.checked_sub(16).map(|sector| (sector & !7) * 512);
+    for (at, version) in [(Some(0), "1.1"), (Some(4096), "1.2"), (last, "1.0")] {
+        if let Some(at) = at
+            && let Some(found) = version_1(source, at, version)?
+        {
+            return Ok(Some(found));
+        }
+    }
+    match (source.len() & !0xffff).checked_sub(0x1_0000) {
+        Some(at) => Ok(read_whole(&**source, at, 4096)?.and_then(|sb| version_0(&sb))),
+        None => Ok(None),
+    }
+}
+
+fn version_1(source: &Source, at: u64, version: &str) -> Result<Option<Member>, SourceGone> {
+    let Some(sb) = read_whole(&**source, at, 4096)? else { return Ok(None) };
+    if le32(&sb, 0) != Some(MAGIC) || le32(&sb, 4) != Some(1) || le64(&sb, 144) != Some(at / 512) || !sum_matches(&sb) {
+        return Ok(None);
+    }
+    let level = le32(&sb, 72).unwrap_or(0).cast_signed();
+    let mut signature = named(version, level, le32(&sb, 92).unwrap_or(0));
+    signature.uuid = uuid(&sb[16..32]);
+    signature.label = label(&sb[32..64]);
+    signature.size = le64(&sb, 136).and_then(|sectors| sectors.checked_mul(512));
+    if let Some(device) = uuid(&sb[168..184]) {
+        signature.facts.push(("device uuid", device));
+    }
+    if let Some(offset) = le64(&sb, 128).and_then(|sectors| sectors.checked_mul(512)) {
+        signature.facts.push(("data offset", offset.to_string()));
+    }
+    Ok(Some(Member { signature, is_plain_mirror: level == MIRROR && version == "1.0" }))
+}
+
+/// The sum of all 32-bit words, the checksum itself as zero, with the carries added in.
+fn sum_matches(sb: &[u8]) -> bool {
+    let Some(covered) = le32(sb, 220).and_then(|devices| sb.get(..FIXED + 2 * devices as usize)) else { return false };
+    let words = covered.chunks_exact(4);
+    let half = le16(words.remainder(), 0).map_or(0, u64::from);
+    let sum: u64 = words.filter_map(|word| le32(word, 0)).map(u64::from).sum::<u64>() + half;
+    let stored = le32(sb, 216).unwrap_or(0);
+    let sum = sum - u64::from(stored);
+    (sum & 0xffff_ffff).wrapping_add(sum >> 32) as u32 == stored
+}
+
+fn version_0(sb: &[u8]) -> Option<Member> {
+    if le32(sb, 0)? != MAGIC || le32(sb, 4)? != 0 {
+        return None;
+    }
+    let level = le32(sb, 28)?.cast_signed();
+    let mut signature = named(&format!("0.{}", le32(sb, 8)?), level, le32(sb, 40)?);
+    // Four words, printed as numbers, so that the bytes of each stand in reverse.
+    let mut id = [0; 16];
+    for (i, at) in [20, 52, 56, 60].into_iter().enumerate() {
+        id[4 * i..4 * i + 4].copy_from_slice(&be32(sb, at)?.swap_bytes().to_be_bytes());
+    }
+    signature.uuid = Some(Uuid::from_bytes(id).to_string());
+    signature.size = Some(u64::from(le32(sb, 32)?) * 1024);
+    Some(Member { signature, is_plain_mirror: level == MIRROR })
+}
+
+fn named(version: &str, level: i32, devices: u32) -> Signature {
+    let level = match level {
+        -1 => "linear".to_owned(),
+        -4 => "multipath".to_owned(),
+        level => format!("raid{level}"),
+    };
+    let facts = vec![("version", version.to_owned()), ("level", level), ("devices", devices.to_string())];
+    Signature { facts, ..Signature::new("linux_raid_member", Role::Container, ADVICE) }
+}
