@@ -13,8 +13,10 @@
 //! | 2 | [`node`], [`source`] | what a file is, in terms of no filesystem; where bytes come from, the only read |
 //! | 3 | [`volume`] | partition tables, and what else names volumes |
 //! | 3 | [`fs`] | filesystems, one folder each, behind one trait |
+//! | 3 | [`sink`], [`manifest`] | where copied files go; what was copied, in a form that proves it |
 //! | 4 | [`survey`], [`tree`] | a whole disk as volumes and filesystems; the paths of a filesystem |
 //! | 5 | [`server`] | the server's own paths |
+//! | 5 | [`copy`] | selecting, copying, resuming, verifying |
 
 pub mod bytes;
 pub mod name;
@@ -27,9 +29,12 @@ pub mod node;
 pub mod source;
 
 pub mod fs;
+pub mod manifest;
+pub mod sink;
 pub mod volume;
 
 pub mod survey;
 pub mod tree;
 
+pub mod copy;
 pub mod server;

@@ -223,3 +223,12 @@ pub struct Judged<T> {
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
+
+/// An attribute of a file that a destination did not take.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Unkept {
+    /// `owner`, `mode`, `times`, or the full name of an extended attribute.
+    pub what: String,
+    /// Why, in a few words.
+    pub why: String,
+}

@@ -1,0 +1,214 @@
+//! The form of a record in JSON, and the way to it and back.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::text::{Hex, Stamp, base64, from_base64};
+use super::{Digests, Flaw, Record, Status};
+use crate::bytes::Span;
+use crate::node::{Kind, Trust, Unkept, Xattr};
+use crate::time::Times;
+
+fn is_empty<T>(list: &[T]) -> bool {
+    list.is_empty()
+}
+
+/// Fields in the order they are written. Of a name and its `_b64` twin exactly one is there.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Wire<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    path: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path_b64: Option<String>,
+    #[serde(borrow, default)]
+    volume: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    source: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source_b64: Option<String>,
+    inode: u64,
+    kind: Kind,
+    size: u64,
+    mode: u16,
+    uid: u32,
+    gid: u32,
+    links: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    modified: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accessed: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changed: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deleted: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<(u32, u32)>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    target: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target_b64: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    xattrs: Vec<WireXattr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    blake3: Option<Hex<32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<Hex<32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha1: Option<Hex<20>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    md5: Option<Hex<16>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data_blake3: Option<Hex<32>>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    extents: Cow<'a, [(u64, u64, u64)]>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    data: Vec<(u64, u64)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<(u64, u64)>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    findings: Cow<'a, [Flaw]>,
+    trust: Trust,
+    status: Status,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    unkept: Cow<'a, [Unkept]>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireXattr {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name_b64: Option<String>,
+    value_b64: String,
+}
+
+/// The two fields that stand for a name's bytes.
+fn name(bytes: &[u8]) -> (Option<Cow<'_, str>>, Option<String>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (Some(Cow::Borrowed(text)), None),
+        Err(_) => (None, Some(base64(bytes))),
+    }
+}
+
+fn name_bytes(text: Option<Cow<'_, str>>, coded: Option<String>) -> Option<Vec<u8>> {
+    text.map(|text| text.into_owned().into_bytes()).or_else(|| from_base64(&coded?))
+}
+
+fn pairs(spans: &[Span]) -> Vec<(u64, u64)> {
+    spans.iter().map(|span| (span.start, span.len())).collect()
+}
+
+fn spans(pairs: Vec<(u64, u64)>) -> Vec<Span> {
+    pairs.into_iter().map(|(start, len)| Span::new(start, len)).collect()
+}
+
+impl WireXattr {
+    fn of(xattr: &Xattr) -> Self {
+        let (text, name_b64) = name(&xattr.name);
+        WireXattr { name: text.map(Cow::into_owned), name_b64, value_b64: base64(&xattr.value) }
+    }
+
+    fn read(self) -> Option<Xattr> {
+        Some(Xattr {
+            name: name_bytes(self.name.map(Cow::Owned), self.name_b64)?,
+            value: from_base64(&self.value_b64)?,
+        })
+    }
+}
+
+impl Record {
+    /// Appends the record to `out` as one line of JSON.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let (path, path_b64) = name(&self.path);
+        let (source, source_b64) = self.source.as_deref().map_or((None, None), name);
+        let (target, target_b64) = self.target.as_deref().map_or((None, None), name);
+        let wire = Wire {
+            path,
+            path_b64,
+            volume: Cow::Borrowed(&self.volume),
+            source,
+            source_b64,
+            inode: self.inode,
+            kind: self.kind,
+            size: self.size,
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            links: self.links,
+            modified: self.times.modified.map(Stamp),
+            accessed: self.times.accessed.map(Stamp),
+            changed: self.times.changed.map(Stamp),
+            created: self.times.created.map(Stamp),
+            deleted: self.times.deleted.map(Stamp),
+            device: self.device,
+            target,
+            target_b64,
+            xattrs: self.xattrs.iter().map(WireXattr::of).collect(),
+            blake3: self.digests.blake3.map(Hex),
+            sha256: self.digests.sha256.map(Hex),
+            sha1: self.digests.sha1.map(Hex),
+            md5: self.digests.md5.map(Hex),
+            data_blake3: self.data_blake3.map(Hex),
+            extents: Cow::Borrowed(&self.extents),
+            data: pairs(&self.data),
+            lost: pairs(&self.lost),
+            findings: Cow::Borrowed(&self.findings),
+            trust: self.trust,
+            status: self.status,
+            reason: self.reason.as_deref().map(Cow::Borrowed),
+            unkept: Cow::Borrowed(&self.unkept),
+        };
+        // Writing to memory can not fail, and no map here has a key that is not text.
+        let _ = serde_json::to_writer(&mut *out, &wire);
+        out.push(b'\n');
+    }
+}
+
+impl Wire<'_> {
+    /// The record; `None` where a name is missing or is not what it should be.
+    pub(super) fn read(self) -> Option<Record> {
+        Some(Record {
+            path: name_bytes(self.path, self.path_b64)?,
+            volume: Arc::from(&*self.volume),
+            source: name_bytes(self.source, self.source_b64),
+            inode: self.inode,
+            kind: self.kind,
+            size: self.size,
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            links: self.links,
+            times: Times {
+                modified: self.modified.map(|stamp| stamp.0),
+                accessed: self.accessed.map(|stamp| stamp.0),
+                changed: self.changed.map(|stamp| stamp.0),
+                created: self.created.map(|stamp| stamp.0),
+                deleted: self.deleted.map(|stamp| stamp.0),
+            },
+            device: self.device,
+            target: name_bytes(self.target, self.target_b64),
+            xattrs: self.xattrs.into_iter().map(WireXattr::read).collect::<Option<_>>()?,
+            digests: Digests {
+                blake3: self.blake3.map(|hex| hex.0),
+                sha256: self.sha256.map(|hex| hex.0),
+                sha1: self.sha1.map(|hex| hex.0),
+                md5: self.md5.map(|hex| hex.0),
+            },
+            data_blake3: self.data_blake3.map(|hex| hex.0),
+            extents: self.extents.into_owned(),
+            data: spans(self.data),
+            lost: spans(self.lost),
+            findings: self.findings.into_owned(),
+            trust: self.trust,
+            status: self.status,
+            reason: self.reason.map(Cow::into_owned),
+            unkept: self.unkept.into_owned(),
+        })
+    }
+}

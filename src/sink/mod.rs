@@ -1,0 +1,131 @@
+//! Where copied files go: a [`Sink`] takes entries, a [`Drain`] the bytes of one file.
+//!
+//! [`local`] is a directory of this machine, [`tar`] a stream of tape archive members. A sink never follows a link and
+//! never writes outside its destination, whatever the names it is given.
+
+pub mod local;
+pub mod tar;
+
+use std::fmt;
+use std::io;
+
+use crate::bytes::Span;
+use crate::node::{Node, Unkept, Xattr};
+
+/// What a sink can do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Files taken at a time; `None`: as many as there are threads.
+    pub lanes: Option<usize>,
+    /// Longest name of one file, in bytes.
+    pub name_max: usize,
+    /// Entries may already stand there, so [`Sink::standing`] has to be asked.
+    pub may_hold: bool,
+}
+
+/// One path to make, with all that is to be restored of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Path below the destination, without a leading slash.
+    pub path: &'a [u8],
+    /// What it is.
+    pub node: &'a Node,
+    /// Where a symbolic link leads; empty for everything else.
+    pub target: &'a [u8],
+    /// Extended attributes.
+    pub xattrs: &'a [Xattr],
+    /// The parts of a file that hold data, in ascending order; the rest reads as zero.
+    pub data: &'a [Span],
+    /// Replace what stands there.
+    pub overwrite: bool,
+}
+
+/// What became of an entry that was made: the attributes that the destination did not take.
+pub type Made = Vec<Unkept>;
+
+/// Why an entry was not made.
+#[derive(Debug)]
+pub enum Failure {
+    /// Something else stands there, and is left alone.
+    Stands(&'static str),
+    /// The destination is full, or its quota is used up: nothing more will fit.
+    Full,
+    /// The destination as a whole is gone: a pipe closed, a device pulled out.
+    Gone(io::Error),
+    /// This entry can not be made, others may.
+    Refused(String),
+}
+
+impl Failure {
+    /// Judges an error of a system call about one entry.
+    pub fn of(doing: &str, error: impl Into<io::Error>) -> Self {
+        let error = error.into();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Failure::Full,
+            io::ErrorKind::BrokenPipe => Failure::Gone(error),
+            _ => Failure::Refused(format!("{doing}: {error}")),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Stands(what) => write!(f, "{what} stands there and was kept"),
+            Failure::Full => f.write_str("the destination is full"),
+            Failure::Gone(error) => write!(f, "the destination is gone: {error}"),
+            Failure::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Takes entries, from many threads at once. Directories come before what is in them, and are finished after it.
+pub trait Sink: Sync {
+    /// What it can do.
+    fn limits(&self) -> Limits;
+
+    /// Makes a directory, or finds it there. Its attributes are left to [`Sink::finish_directory`].
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn directory(&self, entry: &Entry<'_>) -> Result<(), Failure>;
+
+    /// Begins a file. Nothing stands under its name until the drain is committed.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn create<'a>(&'a self, entry: &'a Entry<'a>) -> Result<Box<dyn Drain + 'a>, Failure>;
+
+    /// Makes a symbolic link, named pipe, socket or device.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn special(&self, entry: &Entry<'_>) -> Result<Made, Failure>;
+
+    /// Makes `entry` a second name of the entry made at `first`.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn link(&self, entry: &Entry<'_>, first: &[u8]) -> Result<Made, Failure>;
+
+    /// Restores the attributes of a directory: nothing more will be made in it, nor in those below it.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn finish_directory(&self, entry: &Entry<'_>) -> Result<Made, Failure>;
+}
+
+/// Takes the bytes of one file. Dropped before it is committed, it leaves nothing behind.
+pub trait Drain {
+    /// Writes bytes at an offset; offsets ascend. What is never written reads as zero.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Failure>;
+
+    /// Restores the attributes and makes the file appear under its name, whole.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn commit(self: Box<Self>) -> Result<Made, Failure>;
+}

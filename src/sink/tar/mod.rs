@@ -1,0 +1,1 @@
+//! A stream in the pax format of tape archives.
