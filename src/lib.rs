@@ -17,6 +17,7 @@
 //! | 4 | [`survey`], [`tree`] | a whole disk as volumes and filesystems; the paths of a filesystem |
 //! | 5 | [`server`] | the server's own paths |
 //! | 5 | [`copy`] | selecting, copying, resuming, verifying |
+//! | 5 | [`crosscheck`] | a second, independent reader |
 
 pub mod bytes;
 pub mod name;
@@ -37,4 +38,5 @@ pub mod survey;
 pub mod tree;
 
 pub mod copy;
+pub mod crosscheck;
 pub mod server;
