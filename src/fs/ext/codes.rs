@@ -8,4 +8,36 @@ crate::finding::codes! {
         explain: "The superblock describes the whole volume, and its bytes are not those that were written last. Its fields were judged one by one and used where they agree with the rest of the volume. Compare `offmount info` with what you know of the disk before you trust sizes and times.",
         repair: "takes a backup superblock, or rewrites the checksum",
         e2fsck: ["PR_0_SB_CSUM_INVALID"];
+    SUPERBLOCK_COUNTS = "ext-superblock-counts", Damage,
+        "the superblock's numbers contradict each other",
+        explain: "Two numbers of the superblock that must agree do not. The one that the layout of the volume follows from was used; nothing of a file is lost by this alone.",
+        repair: "corrects the number, or takes a backup superblock",
+        e2fsck: ["PR_0_INODE_COUNT_WRONG", "PR_0_SB_CORRUPT"];
+    SUPERBLOCK_FEATURES = "ext-superblock-features", Warning,
+        "the superblock asks for features that nobody knows",
+        explain: "The superblock has feature bits set that no known version of the filesystem uses. A kernel refuses to mount it for that. Mostly a bit flipped; the bits were ignored.",
+        repair: "refuses to work, or takes a backup superblock",
+        e2fsck: [];
+    VOLUME_TRUNCATED = "ext-volume-truncated", Critical,
+        "the image ends before the volume does",
+        explain: "The superblock says that the volume is longer than what was given to read: the image was cut while it was made or copied, or the partition was shrunk. Files whose blocks lie in the missing part come out with zeros there, and the bytes concerned are listed.",
+        repair: "asks to abort; what lies past the end is cleared",
+        e2fsck: ["PR_0_FS_SIZE_WRONG"];
+
+    // Group descriptors.
+    GROUP_CHECKSUM = "ext-group-checksum", Damage,
+        "a group descriptor's checksum does not match",
+        explain: "Group descriptors say where inode tables lie. The places this one names were used where they are possible, and no inode of the group was taken for unused on its word.",
+        repair: "takes a backup, or recomputes the descriptor",
+        e2fsck: ["PR_0_GDT_CSUM"];
+    GROUP_PLACE = "ext-group-place", Critical,
+        "a group descriptor names an impossible place",
+        explain: "The descriptor of a block group says that its inode table or a bitmap lies outside the volume. Without the inode table, files of that group can not be read until it is found by other means.",
+        repair: "moves the table to free blocks, which loses its inodes unless the old place is known",
+        e2fsck: ["PR_0_BB_NOT_GROUP", "PR_0_IB_NOT_GROUP", "PR_0_ITABLE_NOT_GROUP"];
+    GROUP_UNREADABLE = "ext-group-unreadable", Critical,
+        "a group descriptor can not be read",
+        explain: "The block of the disk with the descriptor is unreadable or missing. Files of that group can not be read until its inode table is found by other means.",
+        repair: "takes a backup",
+        e2fsck: [];
 }

@@ -1,0 +1,41 @@
+//! What is found where the tables of the disk no longer lead.
+//!
+//! The reader asks at these seams, and reads on the same way whatever the answer:
+//!
+//! - [`evidence`]: a superblock and descriptors better than the primary ones, asked before and after the journal is
+//!   replayed, when the primary ones are not sound;
+//! - [`Remains`]: kept by the opened filesystem, empty until a search filled it. Inodes, directory entries and blocks
+//!   found in it come before those of the disk.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::evidence::Evidence;
+use super::number::{BlockNr, InodeNr};
+use crate::fs::OpenOptions;
+use crate::node::{Entry, NodeId};
+use crate::progress::Progress;
+use crate::source::{Source, SourceGone};
+
+/// Better evidence than `primary`, which is missing or not sound; `primary` itself where there is none.
+pub fn evidence(
+    _source: &Source,
+    _options: &OpenOptions,
+    primary: Option<Evidence>,
+    _progress: &dyn Progress,
+) -> Result<Option<Evidence>, SourceGone> {
+    Ok(primary)
+}
+
+/// What a search of the whole volume found.
+#[derive(Default)]
+pub struct Remains {
+    /// Better copies of inodes: their whole records.
+    pub inodes: HashMap<InodeNr, Arc<[u8]>>,
+    /// Better copies of metadata blocks: directory blocks, nodes of extent trees, indirect blocks, attributes.
+    pub blocks: HashMap<BlockNr, Arc<[u8]>>,
+    /// Entries that belong to a directory beside those its blocks hold.
+    pub entries: HashMap<InodeNr, Vec<Entry>>,
+    /// The parents of directories whose `..` is lost.
+    pub parents: HashMap<InodeNr, NodeId>,
+}
