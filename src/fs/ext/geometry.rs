@@ -446,7 +446,7 @@ fn inode_size(sb: &Superblock, block_size: u32) -> Result<(u32, u32), Unfit> {
         return Ok((GOOD_OLD_INODE_SIZE.into(), GOOD_OLD_FIRST_INO));
     }
     let size = u32::from(sb.s_inode_size.get());
-    if !size.is_power_of_two() || size < GOOD_OLD_INODE_SIZE.into() || size > block_size {
+    if !size.is_power_of_two() || size < u32::from(GOOD_OLD_INODE_SIZE) || size > block_size {
         return Err(Unfit("impossible inode size"));
     }
     // Numbers up to the tenth are reserved by their meaning; a superblock can only reserve more.
