@@ -50,7 +50,7 @@ fn octal(f: &mut fmt::Formatter<'_>, byte: u8) -> fmt::Result {
 pub fn to_json(bytes: &[u8]) -> (Option<&str>, Option<String>) {
     match str::from_utf8(bytes) {
         Ok(text) => (Some(text), None),
-        Err(_) => (None, Some(STANDARD.encode(bytes))),
+        Err(_) => (None, Some(to_base64(bytes))),
     }
 }
 
@@ -58,8 +58,18 @@ pub fn to_json(bytes: &[u8]) -> (Option<&str>, Option<String>) {
 pub fn from_json(text: Option<&str>, base64: Option<&str>) -> Option<Vec<u8>> {
     match (text, base64) {
         (Some(text), _) => Some(text.as_bytes().to_vec()),
-        (None, base64) => STANDARD.decode(base64?).ok(),
+        (None, base64) => from_base64(base64?),
     }
+}
+
+/// Bytes that are no text, in base64 (RFC 4648, section 4).
+pub fn to_base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The bytes that base64 stands for; `None` where it is not valid.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
 }
 
 #[cfg(test)]

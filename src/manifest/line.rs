@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::{Hex, Stamp, base64, from_base64};
+use super::hex::Hex;
 use super::{Digests, Flaw, Record, Status};
 use crate::bytes::Span;
+use crate::name::{from_base64, from_json, to_base64, to_json};
 use crate::node::{Kind, Trust, Unkept, Xattr};
-use crate::time::Times;
+use crate::time::{Time, Times};
 
 fn is_empty<T>(list: &[T]) -> bool {
     list.is_empty()
@@ -36,15 +37,15 @@ pub(super) struct Wire<'a> {
     gid: u32,
     links: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    modified: Option<Stamp>,
+    modified: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    accessed: Option<Stamp>,
+    accessed: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    changed: Option<Stamp>,
+    changed: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    created: Option<Stamp>,
+    created: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    deleted: Option<Stamp>,
+    deleted: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     device: Option<(u32, u32)>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -90,14 +91,8 @@ struct WireXattr {
 
 /// The two fields that stand for a name's bytes.
 fn name(bytes: &[u8]) -> (Option<Cow<'_, str>>, Option<String>) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => (Some(Cow::Borrowed(text)), None),
-        Err(_) => (None, Some(base64(bytes))),
-    }
-}
-
-fn name_bytes(text: Option<Cow<'_, str>>, coded: Option<String>) -> Option<Vec<u8>> {
-    text.map(|text| text.into_owned().into_bytes()).or_else(|| from_base64(&coded?))
+    let (text, base64) = to_json(bytes);
+    (text.map(Cow::Borrowed), base64)
 }
 
 fn pairs(spans: &[Span]) -> Vec<(u64, u64)> {
@@ -111,12 +106,12 @@ fn spans(pairs: Vec<(u64, u64)>) -> Vec<Span> {
 impl WireXattr {
     fn of(xattr: &Xattr) -> Self {
         let (text, name_b64) = name(&xattr.name);
-        WireXattr { name: text.map(Cow::into_owned), name_b64, value_b64: base64(&xattr.value) }
+        WireXattr { name: text.map(Cow::into_owned), name_b64, value_b64: to_base64(&xattr.value) }
     }
 
     fn read(self) -> Option<Xattr> {
         Some(Xattr {
-            name: name_bytes(self.name.map(Cow::Owned), self.name_b64)?,
+            name: from_json(self.name.as_deref(), self.name_b64.as_deref())?,
             value: from_base64(&self.value_b64)?,
         })
     }
@@ -141,11 +136,11 @@ impl Record {
             uid: self.uid,
             gid: self.gid,
             links: self.links,
-            modified: self.times.modified.map(Stamp),
-            accessed: self.times.accessed.map(Stamp),
-            changed: self.times.changed.map(Stamp),
-            created: self.times.created.map(Stamp),
-            deleted: self.times.deleted.map(Stamp),
+            modified: self.times.modified,
+            accessed: self.times.accessed,
+            changed: self.times.changed,
+            created: self.times.created,
+            deleted: self.times.deleted,
             device: self.device,
             target,
             target_b64,
@@ -174,9 +169,9 @@ impl Wire<'_> {
     /// The record; `None` where a name is missing or is not what it should be.
     pub(super) fn read(self) -> Option<Record> {
         Some(Record {
-            path: name_bytes(self.path, self.path_b64)?,
+            path: from_json(self.path.as_deref(), self.path_b64.as_deref())?,
             volume: Arc::from(&*self.volume),
-            source: name_bytes(self.source, self.source_b64),
+            source: from_json(self.source.as_deref(), self.source_b64.as_deref()),
             inode: self.inode,
             kind: self.kind,
             size: self.size,
@@ -185,14 +180,14 @@ impl Wire<'_> {
             gid: self.gid,
             links: self.links,
             times: Times {
-                modified: self.modified.map(|stamp| stamp.0),
-                accessed: self.accessed.map(|stamp| stamp.0),
-                changed: self.changed.map(|stamp| stamp.0),
-                created: self.created.map(|stamp| stamp.0),
-                deleted: self.deleted.map(|stamp| stamp.0),
+                modified: self.modified,
+                accessed: self.accessed,
+                changed: self.changed,
+                created: self.created,
+                deleted: self.deleted,
             },
             device: self.device,
-            target: name_bytes(self.target, self.target_b64),
+            target: from_json(self.target.as_deref(), self.target_b64.as_deref()),
             xattrs: self.xattrs.into_iter().map(WireXattr::read).collect::<Option<_>>()?,
             digests: Digests {
                 blake3: self.blake3.map(|hex| hex.0),

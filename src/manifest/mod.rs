@@ -8,11 +8,11 @@
 
 mod digest;
 mod header;
+mod hex;
 mod line;
 mod reader;
 mod record;
 pub mod sums;
-mod text;
 
 pub use digest::{Algorithm, Digests};
 pub use header::{Header, Image, Trailer, VolumeId};

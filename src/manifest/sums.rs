@@ -4,7 +4,7 @@
 //! begins with a backslash and those bytes are written `\n`, `\r` and `\\` (GNU coreutils manual, "md5sum invocation";
 //! b3sum does the same for newlines and backslashes, and writes carriage returns as they are).
 
-use super::text::hex_into;
+use super::hex::hex_into;
 use super::{Algorithm, Record, Status};
 use crate::node::Kind;
 
