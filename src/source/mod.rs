@@ -9,6 +9,7 @@ mod unreadable;
 mod window;
 
 pub mod faulty;
+pub mod mapfile;
 
 pub use file::FileSource;
 pub use memory::MemorySource;

@@ -2,8 +2,10 @@
 //!
 //! [`open_source`] opens an image or device, [`survey`] finds the volumes and opens their filesystems: [`Disk`].
 
+mod identify;
 mod mounted;
 mod open;
+mod search;
 
 pub use mounted::{Mounted, mounted};
 pub use open::{OpenError, Opened, SourceOptions, open_source};
@@ -14,19 +16,24 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::bytes::Span;
-use crate::finding::Log;
-use crate::fs::{DRIVERS, Driver, FileSystem, Members, OpenOptions, Sniffed};
+use crate::finding::{self, Finding, Log};
+use crate::fs::{FileSystem, OpenOptions, Sniffed};
 use crate::progress::Progress;
 use crate::source::{Source, SourceGone, Window};
 use crate::volume::signature::{self, Role, Signature};
-use crate::volume::{self, Partition, Table};
+use crate::volume::{self, Partition, Scheme, Table, codes};
+
+/// Bytes of a sector where nothing says otherwise.
+const SECTOR: u32 = 512;
 
 /// What to look for on a disk.
 #[derive(Clone, Debug, Default)]
 pub struct SurveyOptions {
     /// Byte offset of a volume: the partition table is not looked at.
     pub offset: Option<u64>,
-    /// How filesystems are opened.
+    /// Bytes of a logical sector, where a device tells or the user does; found out otherwise.
+    pub sector_size: Option<u32>,
+    /// How filesystems are opened. `strict` also means that nothing is searched for.
     pub open: OpenOptions,
     /// Names of the only volumes whose filesystems are opened; the others are merely identified. Empty: all.
     pub only: Vec<String>,
@@ -152,55 +159,126 @@ fn shell_word(word: &str) -> String {
     }
 }
 
+/// A volume's name, bytes and partition, before it is looked into.
+type Place = (String, Span, Option<Partition>);
+
 /// Finds the volumes of a disk and opens their filesystems, in parallel.
+///
+/// Where neither a table nor a volume that fills the disk is found, the whole disk is searched. Where the table is
+/// damaged, the space that it gives to no partition is searched too.
 ///
 /// # Errors
 /// When the source is gone.
 pub fn survey(source: Source, options: &SurveyOptions, progress: &dyn Progress) -> Result<Disk, SourceGone> {
     let mut log = Log::new();
-    let table = match options.offset {
-        Some(_) => None,
-        None => volume::table(&source, None, &mut log)?,
+    if let Some(image) = signature::image(&source)?.filter(|_| options.offset.is_none()) {
+        let (name, span, ..) = whole(&source);
+        let content = Content::Known(image);
+        let volumes = vec![Volume { name, span, source: source.clone(), partition: None, content }];
+        return Ok(Disk { source, sector_size: SECTOR, table: None, volumes, log });
+    }
+    let (table, places) = match options.offset {
+        Some(at) => (None, vec![(format!("@{at}"), Span { start: at, end: source.len().max(at) }, None)]),
+        None => divide(&source, options, &mut log, progress)?,
     };
-    let places = match (&table, options.offset) {
-        (Some(table), _) => {
-            table.partitions.iter().map(|p| (format!("p{}", p.number), p.span, Some(p.clone()))).collect()
-        }
-        (None, Some(offset)) => {
-            vec![(format!("@{offset}"), Span { start: offset, end: source.len().max(offset) }, None)]
-        }
-        (None, None) => vec![("disk".to_owned(), Span { start: 0, end: source.len() }, None)],
-    };
-    let volumes: Result<Vec<Volume>, SourceGone> = places
-        .into_par_iter()
-        .map(|(name, span, partition)| {
-            let window: Source = Arc::new(Window::new(source.clone(), span));
-            let open = options.only.is_empty() || options.only.contains(&name);
-            let content = content(&window, open.then_some(&options.open), progress)?;
-            Ok(Volume { name, span, source: window, partition, content })
-        })
-        .collect();
-    let sector_size = table.as_ref().map_or(512, |table| table.sector_size);
+    let volumes: Result<Vec<Volume>, SourceGone> =
+        places.into_par_iter().map(|place| look_into(&source, place, options, progress)).collect();
+    let sector_size = table.as_ref().map(|table| table.sector_size).or(options.sector_size).unwrap_or(SECTOR);
     Ok(Disk { source, sector_size, table, volumes: volumes?, log })
 }
 
-/// What a volume holds; opened if `open` says how.
-fn content(source: &Source, open: Option<&OpenOptions>, progress: &dyn Progress) -> Result<Content, SourceGone> {
-    if let Some((driver, sniffed)) = sniff(source)? {
-        let Some(options) = open else { return Ok(Content::Closed(sniffed)) };
-        if let Some(fs) = (driver.open)(&Members::one(source.clone()), options, progress)? {
-            return Ok(Content::FileSystem(fs));
-        }
-    }
-    Ok(signature::identify(source)?.map_or(Content::Unknown, Content::Known))
+fn look_into(
+    disk: &Source,
+    (name, span, partition): Place,
+    options: &SurveyOptions,
+    progress: &dyn Progress,
+) -> Result<Volume, SourceGone> {
+    let source: Source = Arc::new(Window::new(disk.clone(), span));
+    let open = options.only.is_empty() || options.only.contains(&name);
+    let content = identify::content(&source, open.then_some(&options.open), progress)?;
+    Ok(Volume { name, span, source, partition, content })
 }
 
-/// The first driver that recognises the volume.
-fn sniff(source: &Source) -> Result<Option<(&'static Driver, Sniffed)>, SourceGone> {
-    for driver in DRIVERS {
-        if let Some(sniffed) = (driver.sniff)(source)? {
-            return Ok(Some((driver, sniffed)));
+/// The whole disk as one volume.
+fn whole(source: &Source) -> Place {
+    ("disk".to_owned(), Span { start: 0, end: source.len() }, None)
+}
+
+/// How a disk is divided: by its table, not at all, or as a search tells.
+fn divide(
+    source: &Source,
+    options: &SurveyOptions,
+    log: &mut Log,
+    progress: &dyn Progress,
+) -> Result<(Option<Table>, Vec<Place>), SourceGone> {
+    let mut of_table = Log::new();
+    let mut table = volume::table(source, options.sector_size, &mut of_table)?;
+    if identify::identify(source)?.is_some() {
+        let divided = match &table {
+            Some(table) => is_rather_divided(source, table, &of_table)?,
+            None => false,
+        };
+        if !divided {
+            return Ok((None, vec![whole(source)]));
         }
     }
-    Ok(None)
+    if table.is_none() && !options.open.strict {
+        table = volume::search_table(source, &mut of_table, progress)?;
+    }
+    log.merge(of_table);
+    let mut places: Vec<Place> = table.iter().flat_map(|table| &table.partitions).map(place_of).collect();
+    if !options.open.strict {
+        places.extend(search(source, table.as_ref(), log, progress)?);
+    }
+    if places.is_empty() {
+        places.push(whole(source));
+    }
+    Ok((table, places))
+}
+
+fn place_of(partition: &Partition) -> Place {
+    (format!("p{}", partition.number), partition.span, Some(partition.clone()))
+}
+
+/// Of a disk that holds a volume as a whole and also has a partition table: is the table the one to believe? It is if
+/// it is a GPT with its protective MBR, or if at least one of its partitions is recognised.
+fn is_rather_divided(source: &Source, table: &Table, log: &Log) -> Result<bool, SourceGone> {
+    if table.scheme == Scheme::Gpt {
+        return Ok(log.count(codes::GPT_UNPROTECTED) == 0);
+    }
+    for partition in &table.partitions {
+        let window: Source = Arc::new(Window::new(source.clone(), partition.span));
+        if identify::identify(&window)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Volumes that the table does not name: anywhere without a table, between the partitions of a damaged one.
+fn search(
+    source: &Source,
+    table: Option<&Table>,
+    log: &mut Log,
+    progress: &dyn Progress,
+) -> Result<Vec<Place>, SourceGone> {
+    let (code, spans) = match table {
+        Some(table) if !table.partitions.is_empty() => {
+            let mut found = Vec::new();
+            if table.decisions.is_empty() {
+                return Ok(Vec::new());
+            }
+            for gap in search::gaps(source.len(), table.partitions.iter().map(|partition| partition.span)) {
+                found.extend(search::volumes_in(source, gap, progress)?);
+            }
+            (codes::VOLUME_FOUND, found)
+        }
+        _ => (codes::TABLE_LOST, search::volumes_on(source, progress)?),
+    };
+    // What begins where the disk does needs no table.
+    let spans: Vec<Span> = spans.into_iter().filter(|span| span.start > 0).collect();
+    for span in &spans {
+        log.add(Finding::new(code, finding::Place::volume().at(*span), format!("a volume at byte {}", span.start), ""));
+    }
+    Ok(spans.into_iter().map(|span| (format!("@{}", span.start), span, None)).collect())
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::mounted::{Mounted, mounted};
-use crate::source::{FileSource, Source};
+use crate::bytes::Spans;
+use crate::source::{FileSource, ReadAt, Source, Unreadable, mapfile};
 
 /// What the user says about a source.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,10 @@ pub struct Opened {
     pub size: u64,
     /// True for a block device, false for a file.
     pub is_device: bool,
+    /// Bytes of a device's logical sector.
+    pub sector_size: Option<u32>,
+    /// The bytes that the mapfile does not call finished.
+    pub unfinished: Spans,
     /// Where it, one of its partitions, or a loop device over it is mounted on this machine. A mount that can write
     /// changes the disk under our reading.
     pub mounted: Vec<Mounted>,
@@ -64,8 +69,22 @@ impl std::error::Error for OpenError {
 /// When the file can not be opened, or the mapfile can not be read.
 pub fn open_source(path: &Path, options: &SourceOptions) -> Result<Opened, OpenError> {
     let file = FileSource::open(path).map_err(|error| OpenError { path: path.to_owned(), error })?;
-    let _ = &options.mapfile;
     let mounted = mounted(file.file());
-    let (size, is_device) = (crate::source::ReadAt::len(&file), file.is_block_device());
-    Ok(Opened { source: Arc::new(file), path: path.to_owned(), size, is_device, mounted })
+    let (size, is_device) = (file.len(), file.is_block_device());
+    // Only a device has sectors of its own; the ioctl fails on a file.
+    let sector_size = rustix::fs::ioctl_blksszget(file.file()).ok().filter(|size| size.is_power_of_two());
+    let mut source: Source = Arc::new(file);
+    let mut unfinished = Spans::new();
+    if let Some(mapfile) = &options.mapfile {
+        unfinished = read_mapfile(mapfile).map_err(|error| OpenError { path: mapfile.clone(), error })?;
+        source = Arc::new(Unreadable::new(source, unfinished.clone()));
+    }
+    Ok(Opened { source, path: path.to_owned(), size, is_device, sector_size, unfinished, mounted })
+}
+
+fn read_mapfile(path: &Path) -> io::Result<Spans> {
+    let text = std::fs::read_to_string(path)?;
+    mapfile::unfinished(&text).map_err(|(line, what)| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("not a ddrescue mapfile: line {line}: {what}"))
+    })
 }

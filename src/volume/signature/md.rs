@@ -16,31 +16,38 @@ const MIRROR: i32 = 1;
 /// Bytes of a version 1 superblock before its table of devices.
 const FIXED: usize = 256;
 
-/// A member of an array whose contents are not a filesystem by themselves.
-pub(super) fn probe(source: &Source) -> Result<Option<Signature>, SourceGone> {
-    Ok(member(source)?.filter(|member| !member.is_plain_mirror).map(|member| member.signature))
+/// A member whose superblock stands at its start (1.1, 1.2).
+pub(super) fn probe_start(source: &Source) -> Result<Option<Signature>, SourceGone> {
+    for (at, version) in [(0, "1.1"), (4096, "1.2")] {
+        if let Some(found) = version_1(source, at, version)? {
+            return Ok(Some(found.signature));
+        }
+    }
+    Ok(None)
 }
 
-/// A member of a mirror, whose contents begin where the volume does: only named where they are not recognised.
+/// A member whose superblock stands at its end (0.90, 1.0), of an array whose members are no filesystem by themselves.
+pub(super) fn probe_end(source: &Source) -> Result<Option<Signature>, SourceGone> {
+    Ok(member(source)?.filter(|member| !member.is_mirror).map(|member| member.signature))
+}
+
+/// A mirror's member whose superblock stands at its end: named only where its contents are not recognised.
 pub(super) fn probe_mirror(source: &Source) -> Result<Option<Signature>, SourceGone> {
     Ok(member(source)?.map(|member| member.signature))
 }
 
 struct Member {
     signature: Signature,
-    /// A mirror with its superblock at the end: each member reads like the array.
-    is_plain_mirror: bool,
+    /// Each member of a mirror reads like the array, where the superblock stands at the end.
+    is_mirror: bool,
 }
 
 fn member(source: &Source) -> Result<Option<Member>, SourceGone> {
     let sectors = source.len() / 512;
-    let last = sectors.checked_sub(16).map(|sector| (sector & !7) * 512);
-    for (at, version) in [(Some(0), "1.1"), (Some(4096), "1.2"), (last, "1.0")] {
-        if let Some(at) = at
-            && let Some(found) = version_1(source, at, version)?
-        {
-            return Ok(Some(found));
-        }
+    if let Some(sector) = sectors.checked_sub(16)
+        && let Some(found) = version_1(source, (sector & !7) * 512, "1.0")?
+    {
+        return Ok(Some(found));
     }
     match (source.len() & !0xffff).checked_sub(0x1_0000) {
         Some(at) => Ok(read_whole(&**source, at, 4096)?.and_then(|sb| version_0(&sb))),
@@ -64,7 +71,7 @@ fn version_1(source: &Source, at: u64, version: &str) -> Result<Option<Member>, 
     if let Some(offset) = le64(&sb, 128).and_then(|sectors| sectors.checked_mul(512)) {
         signature.facts.push(("data offset", offset.to_string()));
     }
-    Ok(Some(Member { signature, is_plain_mirror: level == MIRROR && version == "1.0" }))
+    Ok(Some(Member { signature, is_mirror: level == MIRROR }))
 }
 
 /// The sum of all 32-bit words, the checksum itself as zero, with the carries added in.
@@ -91,7 +98,7 @@ fn version_0(sb: &[u8]) -> Option<Member> {
     }
     signature.uuid = Some(Uuid::from_bytes(id).to_string());
     signature.size = Some(u64::from(le32(sb, 32)?) * 1024);
-    Some(Member { signature, is_plain_mirror: level == MIRROR })
+    Some(Member { signature, is_mirror: level == MIRROR })
 }
 
 fn named(version: &str, level: i32, devices: u32) -> Signature {

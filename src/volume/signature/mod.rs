@@ -73,7 +73,7 @@ impl Signature {
 type Probe = fn(&Source) -> Result<Option<Signature>, SourceGone>;
 
 /// Volumes that hold other volumes. What lies under them may look like a filesystem and is none by itself.
-const CONTAINERS: &[Probe] = &[luks::probe, lvm::probe, md::probe];
+const CONTAINERS: &[Probe] = &[luks::probe, lvm::probe, md::probe_start];
 
 /// Everything else, those with the surest marks first.
 const OTHERS: &[Probe] = &[
@@ -91,7 +91,6 @@ const OTHERS: &[Probe] = &[
     zfs::probe,
     udf::probe,
     iso9660::probe,
-    md::probe_mirror,
     fat::probe,
 ];
 
@@ -100,7 +99,10 @@ const OTHERS: &[Probe] = &[
 /// # Errors
 /// When the source is gone.
 pub fn container(source: &Source) -> Result<Option<Signature>, SourceGone> {
-    first(CONTAINERS, source)
+    match first(CONTAINERS, source)? {
+        Some(found) => Ok(Some(found)),
+        None => md::probe_end(source),
+    }
 }
 
 /// Recognises a volume by its headers.
@@ -108,7 +110,22 @@ pub fn container(source: &Source) -> Result<Option<Signature>, SourceGone> {
 /// # Errors
 /// When the source is gone.
 pub fn identify(source: &Source) -> Result<Option<Signature>, SourceGone> {
-    match container(source)? {
+    let found = match container(source)? {
+        Some(found) => Some(found),
+        None => first(OTHERS, source)?,
+    };
+    match found {
+        Some(found) => Ok(Some(found)),
+        None => md::probe_mirror(source),
+    }
+}
+
+/// Recognises a volume by the headers at its start: where its end is not known.
+///
+/// # Errors
+/// When the source is gone.
+pub fn identify_start(source: &Source) -> Result<Option<Signature>, SourceGone> {
+    match first(CONTAINERS, source)? {
         Some(found) => Ok(Some(found)),
         None => first(OTHERS, source),
     }

@@ -1,0 +1,139 @@
+//! What a volume holds: recognised by its headers, opened, or searched for where the headers are gone.
+
+use std::sync::Arc;
+
+use super::Content;
+use crate::bytes::Spans;
+use crate::fs::{Candidate, DRIVERS, Driver, Members, OpenOptions, Sniffed};
+use crate::progress::Progress;
+use crate::source::{ReadAt, Source, SourceGone, Window};
+use crate::volume::signature::{self, Signature};
+
+/// A search's answer below this is not believed.
+const BELIEVED: u8 = 50;
+
+/// Bytes at the start and at the end that must be zero for a volume to count as empty.
+const LOOKED_AT: usize = 1 << 20;
+
+/// What a volume's headers say.
+pub(super) enum Identity {
+    /// A driver knows it.
+    Driver(&'static Driver, Sniffed),
+    /// It is named, not read.
+    Known(Signature),
+}
+
+impl Identity {
+    /// Size in bytes, as the headers count it.
+    pub(super) fn size(&self) -> Option<u64> {
+        match self {
+            Identity::Driver(_, sniffed) => Some(sniffed.size),
+            Identity::Known(signature) => signature.size,
+        }
+    }
+}
+
+/// Recognises a volume by its headers alone.
+pub(super) fn identify(source: &Source) -> Result<Option<Identity>, SourceGone> {
+    if let Some(container) = signature::container(source)? {
+        return Ok(Some(Identity::Known(container)));
+    }
+    if let Some((driver, sniffed)) = sniff(source)? {
+        return Ok(Some(Identity::Driver(driver, sniffed)));
+    }
+    Ok(signature::identify(source)?.map(Identity::Known))
+}
+
+/// Recognises what begins where the source does, whose end is not known.
+pub(super) fn identify_start(source: &Source) -> Result<Option<Identity>, SourceGone> {
+    if let Some((driver, sniffed)) = sniff(source)? {
+        return Ok(Some(Identity::Driver(driver, sniffed)));
+    }
+    Ok(signature::identify_start(source)?.map(Identity::Known))
+}
+
+/// The first driver that recognises the volume.
+fn sniff(source: &Source) -> Result<Option<(&'static Driver, Sniffed)>, SourceGone> {
+    for driver in DRIVERS {
+        if let Some(sniffed) = (driver.sniff)(source)? {
+            return Ok(Some((driver, sniffed)));
+        }
+    }
+    Ok(None)
+}
+
+/// What a volume holds; opened if `open` says how.
+pub(super) fn content(
+    source: &Source,
+    open: Option<&OpenOptions>,
+    progress: &dyn Progress,
+) -> Result<Content, SourceGone> {
+    match identify(source)? {
+        Some(Identity::Known(signature)) => return Ok(Content::Known(signature)),
+        Some(Identity::Driver(driver, sniffed)) => {
+            let Some(options) = open else { return Ok(Content::Closed(sniffed)) };
+            if let Some(fs) = (driver.open)(&Members::one(source.clone()), options, progress)? {
+                return Ok(Content::FileSystem(fs));
+            }
+        }
+        None => {}
+    }
+    if let Some(options) = open
+        && let Some(found) = open_headless(source, options, progress)?
+    {
+        return Ok(found);
+    }
+    Ok(if is_empty(&**source)? { Content::Empty } else { Content::Unknown })
+}
+
+/// Opens a filesystem whose headers are gone: as the user says, or where a search finds it.
+fn open_headless(
+    source: &Source,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<Option<Content>, SourceGone> {
+    if options.superblock.is_some() || options.block_size.is_some() {
+        for driver in DRIVERS {
+            if let Some(fs) = (driver.open)(&Members::one(source.clone()), options, progress)? {
+                return Ok(Some(Content::FileSystem(fs)));
+            }
+        }
+    }
+    if options.strict {
+        return Ok(None);
+    }
+    for (driver, candidate) in scan(source, progress)? {
+        let window: Source = match candidate.span.start {
+            0 => source.clone(),
+            _ => Arc::new(Window::new(source.clone(), candidate.span)),
+        };
+        if let Some(fs) = (driver.open)(&Members::one(window), options, progress)? {
+            return Ok(Some(Content::FileSystem(fs)));
+        }
+    }
+    Ok(None)
+}
+
+/// What the drivers find by searching, the most certain first.
+pub(super) fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<(&'static Driver, Candidate)>, SourceGone> {
+    let mut found: Vec<(&'static Driver, Candidate)> = Vec::new();
+    for driver in DRIVERS {
+        found.extend((driver.scan)(source, progress)?.into_iter().map(|candidate| (*driver, candidate)));
+    }
+    found.retain(|(_, candidate)| candidate.confidence >= BELIEVED && !candidate.span.is_empty());
+    found.sort_by_key(|(_, candidate)| (std::cmp::Reverse(candidate.confidence), candidate.span));
+    Ok(found)
+}
+
+/// True where both ends read as zeros.
+fn is_empty(source: &dyn ReadAt) -> Result<bool, SourceGone> {
+    let mut buf = vec![0; (source.len().min(LOOKED_AT as u64)) as usize];
+    for at in [0, source.len() - buf.len() as u64] {
+        let mut lost = Spans::new();
+        source.read(at, &mut buf, &mut lost)?;
+        if !lost.is_empty() || buf.iter().any(|&byte| byte != 0) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

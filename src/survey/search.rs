@@ -1,0 +1,114 @@
+//! Volumes that no table names: looked for at the places where volumes usually begin.
+
+use std::sync::Arc;
+
+use super::identify::{identify_start, scan};
+use crate::bytes::{Span, Spans};
+use crate::progress::{Progress, Unit};
+use crate::source::{Source, SourceGone, Window};
+
+/// Every partitioning tool of the last fifteen years aligns to this.
+const MEBIBYTE: u64 = 1 << 20;
+
+/// A cylinder of 255 heads and 63 sectors: what older tools align to, and the first track they leave free.
+const CYLINDER: u64 = 255 * 63 * 512;
+const TRACK: u64 = 63 * 512;
+
+/// The bytes in which every header stands that begins a volume.
+const HEADERS: u64 = 72 << 10;
+
+/// Where volumes begin in `span`, by their headers. Ends are what the headers say.
+pub(super) fn volumes_in(source: &Source, span: Span, progress: &dyn Progress) -> Result<Vec<Span>, SourceGone> {
+    progress.stage("searching for volumes", Some(span.len()), Unit::Bytes);
+    let mut found = Vec::new();
+    let mut at = span.start;
+    while at < span.end && !progress.interrupted() {
+        let size = match volume_at(source, Span { start: at, end: span.end })? {
+            Some(size) => {
+                found.push(Span { start: at, end: at.saturating_add(size).min(span.end) });
+                size
+            }
+            None => 0,
+        };
+        // A volume's end is a place to look too: partitions mostly follow each other.
+        let next = if size > 0 { at.saturating_add(size).next_multiple_of(512) } else { next_place(at) };
+        progress.advance(next.min(span.end) - at);
+        at = next;
+    }
+    Ok(found)
+}
+
+/// Where volumes begin on a disk without a table: by their headers, and by the search of every driver.
+pub(super) fn volumes_on(source: &Source, progress: &dyn Progress) -> Result<Vec<Span>, SourceGone> {
+    let disk = Span { start: 0, end: source.len() };
+    let mut spans = volumes_in(source, disk, progress)?;
+    spans.extend(scan(source, progress)?.into_iter().map(|(_, candidate)| candidate.span));
+    // A volume inside another one (a disk image in a file) begins later.
+    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+    let mut apart: Vec<Span> = Vec::new();
+    for span in spans {
+        if apart.last().is_none_or(|before| before.end <= span.start) {
+            apart.push(span);
+        }
+    }
+    Ok(apart)
+}
+
+/// The parts of a disk that none of `taken` covers.
+pub(super) fn gaps(disk: u64, taken: impl Iterator<Item = Span>) -> Vec<Span> {
+    let taken: Spans = taken.collect();
+    let (mut gaps, mut at) = (Vec::new(), 0);
+    for span in taken.iter() {
+        if at < span.start.min(disk) {
+            gaps.push(Span { start: at, end: span.start.min(disk) });
+        }
+        at = span.end;
+    }
+    if at < disk {
+        gaps.push(Span { start: at, end: disk });
+    }
+    gaps
+}
+
+/// The size of the volume that begins where `span` does; `None` where there is none.
+fn volume_at(source: &Source, span: Span) -> Result<Option<u64>, SourceGone> {
+    let mut head = vec![0; span.len().min(HEADERS) as usize];
+    source.read(span.start, &mut head, &mut Spans::new())?;
+    if head.iter().all(|&byte| byte == 0) {
+        return Ok(None);
+    }
+    let window: Source = Arc::new(Window::new(source.clone(), span));
+    let size = |size: Option<u64>| size.filter(|size| *size > 0).unwrap_or(span.len());
+    Ok(identify_start(&window)?.map(|identity| size(identity.size())))
+}
+
+/// The next place after `at` where a volume may begin.
+fn next_place(at: u64) -> u64 {
+    let after = |step: u64, offset: u64| match at.checked_sub(offset) {
+        Some(past) => (past / step + 1).saturating_mul(step).saturating_add(offset),
+        None => offset,
+    };
+    after(MEBIBYTE, 0).min(after(CYLINDER, 0)).min(after(CYLINDER, TRACK)).max(at.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_mebibytes_cylinders_and_first_tracks() {
+        let places: Vec<u64> = std::iter::successors(Some(0), |at| Some(next_place(*at))).take(12).collect();
+        let mib = |n: u64| n * MEBIBYTE;
+        let expected =
+            [0, TRACK, mib(1), mib(2), mib(3), mib(4), mib(5), mib(6), mib(7), CYLINDER, CYLINDER + TRACK, mib(8)];
+        assert_eq!(places, expected);
+    }
+
+    #[test]
+    fn gaps_are_what_nothing_covers() {
+        let span = |start, end| Span { start, end };
+        assert_eq!(gaps(100, [span(10, 20), span(15, 30), span(90, 200)].into_iter()), [span(0, 10), span(30, 90)]);
+        assert_eq!(gaps(100, [].into_iter()), [span(0, 100)]);
+        assert_eq!(gaps(100, [span(150, 200)].into_iter()), [span(0, 100)]);
+    }
+}
