@@ -7,10 +7,12 @@ pub mod local;
 pub mod tar;
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 
 use crate::bytes::Span;
-use crate::node::{Node, Unkept, Xattr};
+use crate::node::{Kind, Node, Unkept, Xattr};
+use crate::time::Time;
 
 /// What a sink can do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,8 +21,6 @@ pub struct Limits {
     pub lanes: Option<usize>,
     /// Longest name of one file, in bytes.
     pub name_max: usize,
-    /// Entries may already stand there, so [`Sink::standing`] has to be asked.
-    pub may_hold: bool,
 }
 
 /// One path to make, with all that is to be restored of it.
@@ -79,10 +79,57 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What stands at a path of the destination.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// What it is.
+    pub kind: Kind,
+    /// Length in bytes.
+    pub size: u64,
+    /// Permission bits.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Contents last changed.
+    pub modified: Time,
+    /// Tells files apart: the same for two names of one file.
+    pub identity: (u64, u64),
+    /// Major and minor number of a device.
+    pub device: Option<(u32, u32)>,
+    /// Where a symbolic link leads.
+    pub target: Vec<u8>,
+}
+
 /// Takes entries, from many threads at once. Directories come before what is in them, and are finished after it.
 pub trait Sink: Sync {
     /// What it can do.
     fn limits(&self) -> Limits;
+
+    /// What stands at a path already, if anything does. Never follows a link.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn standing(&self, _path: &[u8]) -> Result<Option<Standing>, Failure> {
+        Ok(None)
+    }
+
+    /// Opens a file that stands at a path, to read it. Never follows a link.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn read_back(&self, _path: &[u8]) -> Result<File, Failure> {
+        Err(Failure::Refused("the destination can not be read".into()))
+    }
+
+    /// Restores the attributes of something that stands there already and is no directory.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn restore(&self, _entry: &Entry<'_>) -> Result<Made, Failure> {
+        Ok(Made::new())
+    }
 
     /// Makes a directory, or finds it there. Its attributes are left to [`Sink::finish_directory`].
     ///

@@ -1,1 +1,306 @@
-//! A directory of this machine.
+//! A directory of this machine: [`Local`].
+//!
+//! Everything is done below handles of directories ([`beneath`]), so no link is ever followed. A file has no name until it
+//! is complete: it is written nameless (`O_TMPFILE`, see open(2)) and then linked; where a filesystem can not do that, it
+//! is written in [`Folder`] and renamed.
+
+mod attributes;
+mod beneath;
+mod file;
+mod folder;
+mod standing;
+
+pub use beneath::{Beneath, is_plain};
+pub use folder::{Folder, names};
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, linkat, makedev, mkdirat, mknodat, openat, renameat, symlinkat, unlinkat,
+};
+use rustix::io::Errno;
+
+use self::attributes::Maker;
+use super::{Drain, Entry, Failure, Limits, Made, Sink, Standing};
+use crate::node::Kind;
+
+/// A directory of this machine, with all below it.
+pub struct Local {
+    below: Beneath,
+    folder: Option<Folder>,
+    maker: Maker,
+    name_max: usize,
+    /// Directories that stood there before this run, by the hash of their path: others need not be looked into.
+    older: Mutex<HashSet<[u8; 16]>>,
+    /// Some directory hands down group or ACL to what is made in it.
+    hands_down: AtomicBool,
+    ways: file::Ways,
+}
+
+/// How the destination was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// It was missing or empty.
+    Empty,
+    /// It holds an earlier copy, with offmount's own folder.
+    Copy,
+    /// It holds something else.
+    Other,
+}
+
+impl Local {
+    /// Opens `path` as a destination, making it if it is missing, and offmount's own folder in it. `None` where another run
+    /// is at work there.
+    ///
+    /// # Errors
+    /// Those of making and opening.
+    pub fn open(path: &Path, folder: &str) -> io::Result<Option<(Self, Found)>> {
+        std::fs::create_dir_all(path)?;
+        let below = open_root(path)?;
+        let held = names(below.root())?;
+        let found = match held.iter().any(|name| name == folder.as_bytes()) {
+            true => Found::Copy,
+            false if held.is_empty() => Found::Empty,
+            false => Found::Other,
+        };
+        let Some(folder) = Folder::open(below.root(), folder)? else { return Ok(None) };
+        let name_max = rustix::fs::fstatvfs(below.root())?.f_namemax;
+        let local = Local {
+            name_max: usize::try_from(name_max).unwrap_or(255).clamp(1, 255),
+            hands_down: AtomicBool::new(attributes::hands_down(below.root())),
+            below,
+            folder: Some(folder),
+            maker: Maker::this(),
+            older: Mutex::default(),
+            ways: file::Ways::default(),
+        };
+        if found != Found::Empty {
+            local.note_older(b"");
+        }
+        Ok(Some((local, found)))
+    }
+
+    /// Opens `path` as it is, to look only.
+    ///
+    /// # Errors
+    /// Those of opening.
+    pub fn look(path: &Path) -> io::Result<Self> {
+        let below = open_root(path)?;
+        let local = Local {
+            below,
+            folder: None,
+            maker: Maker::this(),
+            name_max: 255,
+            older: Mutex::default(),
+            hands_down: AtomicBool::new(false),
+            ways: file::Ways::default(),
+        };
+        local.note_older(b"");
+        Ok(local)
+    }
+
+    /// offmount's own folder; `None` where the destination is only looked at.
+    pub fn folder(&self) -> Option<&Folder> {
+        self.folder.as_ref()
+    }
+
+    /// The directories below.
+    pub fn below(&self) -> &Beneath {
+        &self.below
+    }
+
+    /// Bytes and files that still fit.
+    ///
+    /// # Errors
+    /// Those of asking the kernel.
+    pub fn room(&self) -> io::Result<(u64, u64)> {
+        let stat = rustix::fs::fstatvfs(self.below.root())?;
+        let blocks = if self.maker.is_root() { stat.f_bfree } else { stat.f_bavail };
+        let files = if stat.f_files == 0 { u64::MAX } else { stat.f_ffree };
+        Ok((blocks.saturating_mul(stat.f_frsize), files))
+    }
+
+    /// Bytes of a block of the destination.
+    ///
+    /// # Errors
+    /// Those of asking the kernel.
+    pub fn block_size(&self) -> io::Result<u64> {
+        Ok(rustix::fs::fstatvfs(self.below.root())?.f_frsize.max(512))
+    }
+
+    fn note_older(&self, path: &[u8]) {
+        self.older.lock().unwrap_or_else(PoisonError::into_inner).insert(key(path));
+    }
+
+    /// True if the directory that holds `path` stood there before this run.
+    fn is_in_older(&self, path: &[u8]) -> bool {
+        let parent = path.iter().rposition(|&b| b == b'/').map_or(&path[..0], |slash| &path[..slash]);
+        let older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        !older.is_empty() && older.contains(&key(parent))
+    }
+
+    fn inherits(&self) -> bool {
+        self.hands_down.load(Ordering::Relaxed)
+    }
+
+    /// Takes over a directory that stands there.
+    fn take_over(&self, parent: &OwnedFd, name: &[u8], path: &[u8]) -> Result<(), Failure> {
+        let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| failed("looking", e))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            return Err(Failure::Stands(standing::word(stat.st_mode)));
+        }
+        if !self.maker.is_root() {
+            attributes::unlock(parent, name, stat.st_mode).map_err(|e| failed("opening a directory", e))?;
+        }
+        let dir = self.below.child(parent, name, path).map_err(|e| failed("opening a directory", e))?;
+        if attributes::hands_down(&dir) {
+            self.hands_down.store(true, Ordering::Relaxed);
+        }
+        self.note_older(path);
+        Ok(())
+    }
+
+    /// Makes something by `make`; where something stands there already, in its stead if `overwrite` says so.
+    fn make(
+        &self,
+        parent: &OwnedFd,
+        name: &[u8],
+        overwrite: bool,
+        make: impl Fn(&OwnedFd, &[u8]) -> Result<(), Errno>,
+    ) -> Result<(), Failure> {
+        match make(parent, name) {
+            Err(Errno::EXIST) => {}
+            done => return done.map_err(|e| failed("making it", e)),
+        }
+        let Some(folder) = self.folder.as_ref().filter(|_| overwrite) else { return Err(stands(parent, name)) };
+        let (temporary, other) = folder.temporary();
+        make(temporary, other.as_bytes()).map_err(|e| failed("making it", e))?;
+        renameat(temporary, &*other, parent, name).map_err(|error| {
+            let _ = unlinkat(temporary, &*other, AtFlags::empty());
+            if error == Errno::ISDIR { Failure::Stands("a directory") } else { failed("replacing it", error) }
+        })
+    }
+}
+
+fn open_root(path: &Path) -> io::Result<Beneath> {
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+    Ok(Beneath::new(openat(rustix::fs::CWD, path, flags, Mode::empty())?))
+}
+
+fn key(path: &[u8]) -> [u8; 16] {
+    let mut key = [0; 16];
+    key.copy_from_slice(&blake3::hash(path).as_bytes()[..16]);
+    key
+}
+
+/// Judges an error of a system call.
+fn failed(doing: &str, error: Errno) -> Failure {
+    match error {
+        Errno::LOOP | Errno::NOTDIR => Failure::Stands("a link or a file, where a directory is needed,"),
+        error => Failure::of(doing, error),
+    }
+}
+
+fn stands(parent: &OwnedFd, name: &[u8]) -> Failure {
+    let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW);
+    Failure::Stands(stat.map_or("something", |stat| standing::word(stat.st_mode)))
+}
+
+impl Sink for Local {
+    fn limits(&self) -> Limits {
+        Limits { lanes: None, name_max: self.name_max }
+    }
+
+    fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
+        if !self.is_in_older(path) {
+            return Ok(None);
+        }
+        standing::look(&self.below, path)
+    }
+
+    fn read_back(&self, path: &[u8]) -> Result<File, Failure> {
+        standing::open(&self.below, path)
+    }
+
+    fn restore(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
+        let (parent, name) = self.below.parent(entry.path).map_err(|e| failed("opening its directory", e))?;
+        if entry.node.kind != Kind::File {
+            return Ok(self.maker.restore_at(&parent, name, entry, true));
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = openat(&parent, name, flags, Mode::empty()).map_err(|e| failed("opening it", e))?;
+        Ok(self.maker.restore(&file, entry, true))
+    }
+
+    fn directory(&self, entry: &Entry<'_>) -> Result<(), Failure> {
+        if entry.path.is_empty() || entry.path == b"." {
+            return Ok(());
+        }
+        let (parent, name) = self.below.parent(entry.path).map_err(|e| failed("opening its directory", e))?;
+        let mut made = mkdirat(&parent, name, Mode::RWXU);
+        if made == Err(Errno::EXIST) {
+            match self.take_over(&parent, name, entry.path) {
+                Err(Failure::Stands(_)) if entry.overwrite => {
+                    unlinkat(&parent, name, AtFlags::empty()).map_err(|e| failed("replacing it", e))?;
+                    made = mkdirat(&parent, name, Mode::RWXU);
+                }
+                taken => return taken,
+            }
+        }
+        made.map_err(|e| failed("making a directory", e))?;
+        self.below.child(&parent, name, entry.path).map_err(|e| failed("opening a directory", e))?;
+        Ok(())
+    }
+
+    fn create<'a>(&'a self, entry: &'a Entry<'a>) -> Result<Box<dyn Drain + 'a>, Failure> {
+        Ok(Box::new(file::Writing::begin(self, entry)?))
+    }
+
+    fn special(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
+        let (parent, name) = self.below.parent(entry.path).map_err(|e| failed("opening its directory", e))?;
+        let node = entry.node;
+        let mode = Mode::from_raw_mode(u32::from(node.mode) & 0o777);
+        let (major, minor) = node.device.unwrap_or_default();
+        let file_type = match node.kind {
+            Kind::Symlink => {
+                self.make(&parent, name, entry.overwrite, |dir, name| symlinkat(entry.target, dir, name))?;
+                return Ok(self.maker.restore_at(&parent, name, entry, self.inherits()));
+            }
+            Kind::Fifo => FileType::Fifo,
+            Kind::Socket => FileType::Socket,
+            Kind::CharDevice => FileType::CharacterDevice,
+            Kind::BlockDevice => FileType::BlockDevice,
+            Kind::File | Kind::Directory | Kind::Unknown => {
+                return Err(Failure::Refused("it is of a kind that no filesystem here can hold".into()));
+            }
+        };
+        let device = if node.device.is_some() { makedev(major, minor) } else { 0 };
+        let made = self.make(&parent, name, entry.overwrite, |dir, name| mknodat(dir, name, file_type, mode, device));
+        if let Err(Failure::Refused(_)) = made
+            && !self.maker.is_root()
+            && node.device.is_some()
+        {
+            return Err(Failure::Refused("making a device needs root".into()));
+        }
+        made?;
+        Ok(self.maker.restore_at(&parent, name, entry, self.inherits()))
+    }
+
+    fn link(&self, entry: &Entry<'_>, first: &[u8]) -> Result<Made, Failure> {
+        let (from, first) = self.below.parent(first).map_err(|e| failed("opening its directory", e))?;
+        let (parent, name) = self.below.parent(entry.path).map_err(|e| failed("opening its directory", e))?;
+        self.make(&parent, name, entry.overwrite, |dir, name| linkat(&*from, first, dir, name, AtFlags::empty()))?;
+        Ok(Made::new())
+    }
+
+    fn finish_directory(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
+        let dir = self.below.directory(entry.path).map_err(|e| failed("opening a directory", e))?;
+        Ok(self.maker.restore(&dir, entry, self.inherits()))
+    }
+}
