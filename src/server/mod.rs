@@ -3,8 +3,11 @@
 //! [`Server::assemble`] makes a [`Server`] of a surveyed disk; [`Server::resolve`] follows a path over mounts and
 //! symbolic links; [`Server::layout`] says where each volume's files go.
 
+mod fstab;
 mod mounts;
+mod place;
 mod resolve;
+mod root;
 
 pub use mounts::{Mount, Placed};
 pub use resolve::{Resolved, Unresolved};
@@ -37,15 +40,19 @@ pub struct Placement {
 }
 
 impl Server {
-    /// Finds the root filesystem and reads its fstab.
+    /// Finds the root filesystem and reads its fstab. Volumes that the survey left closed take no part in the search,
+    /// but are placed.
     ///
     /// # Errors
     /// When the source is gone.
-    pub fn assemble(disk: Disk, _progress: &dyn Progress) -> Result<Self, SourceGone> {
-        let readable: Vec<usize> = (0..disk.volumes.len()).filter(|&i| disk.volumes[i].fs().is_some()).collect();
-        let root = readable.first().copied();
+    pub fn assemble(disk: Disk, progress: &dyn Progress) -> Result<Self, SourceGone> {
         let trees = disk.volumes.iter().map(|_| OnceLock::new()).collect();
-        Ok(Server { disk, root, mounts: Vec::new(), trees })
+        let mut server = Server { disk, root: None, mounts: Vec::new(), trees };
+        if let Some(root) = root::find(&server, progress)? {
+            server.root = Some(root.volume);
+            server.mounts = mounts::mounts(root.fstab, root.volume, &server.disk);
+        }
+        Ok(server)
     }
 
     /// The disk it is made of.
@@ -63,7 +70,8 @@ impl Server {
         self.root
     }
 
-    /// What the fstab says, the root first, in the order a boot would mount.
+    /// What the fstab says of files, parents before what is mounted below them. Swap, network filesystems, bind mounts
+    /// and the kernel's own are left out.
     pub fn mounts(&self) -> &[Mount] {
         &self.mounts
     }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use super::root::is_doubtful;
 use super::{Placed, Server};
 use crate::fs::content::Content;
 use crate::node::{Kind, Node, NodeId, Trust};
 use crate::progress::Progress;
 use crate::source::SourceGone;
-use crate::tree::{ItemId, ROOT};
+use crate::tree::{ItemId, LOST, ROOT};
 
 /// Symbolic links followed in one path, as Linux does.
 const MAX_LINKS: usize = 40;
@@ -184,24 +185,29 @@ impl Walk<'_> {
         {
             return Ok(step);
         }
-        self.look_up_salvaged(&last, &name)?.ok_or_else(|| {
-            let mut at = self.named();
-            if at.last() != Some(&b'/') {
-                at.push(b'/');
-            }
-            Unresolved::NotFound([at, name].concat())
-        })
+        let salvaged = match self.may_hide(&last, &name)? {
+            true => self.look_up_salvaged(&last, &name)?,
+            false => None,
+        };
+        salvaged.ok_or_else(|| Unresolved::NotFound(join(self.named(), &name)))
+    }
+
+    /// True if a name that a directory does not have may yet be found by searching the volume: its directory is
+    /// damaged, its node is gone, or it is what has no name any more. A healthy directory is believed.
+    fn may_hide(&self, dir: &Step, name: &[u8]) -> Result<bool, SourceGone> {
+        let Some(fs) = self.server.volume(dir.volume).fs() else { return Ok(false) };
+        let Some(node) = dir.node.as_ref().filter(|_| dir.item.is_none()) else { return Ok(true) };
+        Ok((dir.is_root && name.starts_with(LOST))
+            || self.server.trees[dir.volume].get().is_some()
+            || is_doubtful(&**fs, node)?
+            || fs.lookup(node, name)?.is_some())
     }
 
     fn mounted_at(&self, name: &[u8]) -> Option<usize> {
         if !self.over_mounts {
             return None;
         }
-        let mut at = self.here();
-        if at.last() != Some(&b'/') {
-            at.push(b'/');
-        }
-        at.extend_from_slice(name);
+        let at = join(self.here(), name);
         self.server.mounts.iter().rev().find_map(|mount| match mount.placed {
             Placed::On(volume) if mount.at == at => Some(volume),
             _ => None,
@@ -261,6 +267,15 @@ impl Walk<'_> {
         let Step { volume, node, item, trust, .. } = self.steps.pop().unwrap_or_else(|| unreachable!());
         Resolved { volume, node, item, path, server_path, trust }
     }
+}
+
+/// A path with one more name.
+fn join(mut path: Vec<u8>, name: &[u8]) -> Vec<u8> {
+    if path.last() != Some(&b'/') {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
 }
 
 /// The components of a path that lead anywhere.

@@ -1,0 +1,130 @@
+//! Which volume is the server's root: judged by content.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::Server;
+use super::fstab::{self, Line};
+use super::mounts::names_as_root;
+use crate::fs::FileSystem;
+use crate::fs::content::Content;
+use crate::node::{Kind, Node, Trust};
+use crate::progress::Progress;
+use crate::source::SourceGone;
+
+/// What speaks for a volume, and its fstab.
+pub(super) struct Root {
+    pub volume: usize,
+    pub fstab: Vec<Line>,
+    /// In this order: an fstab that names it, an fstab, directories that only a root has.
+    evidence: (bool, bool, usize),
+}
+
+/// Directories at the top of a root, whatever the distribution.
+const TOP: &[&[u8]] = &[b"etc", b"usr", b"bin", b"sbin", b"var", b"root", b"lib"];
+
+/// Of [`TOP`], so many make a root without an fstab: `etc`, and two more.
+const ENOUGH: usize = 3;
+
+/// The root filesystem of a server; `None` where no volume looks like one. The only filesystem of a disk is it.
+pub(super) fn find(server: &Server, progress: &dyn Progress) -> Result<Option<Root>, SourceGone> {
+    let volumes = || (0..server.disk.volumes.len()).filter(|&index| server.volume(index).fs().is_some());
+    let mut candidates = Vec::new();
+    for volume in volumes() {
+        candidates.push(judge(server, volume, false, progress)?);
+    }
+    if !candidates.iter().any(Root::looks_like_one) {
+        // What a damaged directory hides is found in the salvaged tree.
+        for candidate in &mut candidates {
+            if is_damaged(server, candidate.volume)? {
+                *candidate = judge(server, candidate.volume, true, progress)?;
+            }
+        }
+    }
+    if candidates.len() > 1 {
+        candidates.retain(Root::looks_like_one);
+    }
+    // Of equals the first on the disk.
+    candidates.sort_by_key(|candidate| (std::cmp::Reverse(candidate.evidence), candidate.volume));
+    Ok(candidates.into_iter().next())
+}
+
+impl Root {
+    fn looks_like_one(&self) -> bool {
+        self.evidence.1 || self.evidence.2 >= ENOUGH
+    }
+}
+
+fn judge(server: &Server, volume: usize, salvaged: bool, progress: &dyn Progress) -> Result<Root, SourceGone> {
+    let look =
+        |path: &[&[u8]]| if salvaged { server.salvaged(volume, path, progress) } else { server.plain(volume, path) };
+    let mut directories = 0;
+    for name in TOP {
+        directories += usize::from(look(&[name])?.is_some());
+    }
+    if look(&[b"etc"])?.is_none() {
+        directories = 0;
+    }
+    let fstab = match look(&[b"etc", b"fstab"])? {
+        Some(node) => server.read(volume, &node)?.map(|text| fstab::parse(&text)),
+        None => None,
+    };
+    let named = fstab.as_ref().is_some_and(|lines| names_as_root(lines, volume, &server.disk));
+    Ok(Root { volume, evidence: (named, fstab.is_some(), directories), fstab: fstab.unwrap_or_default() })
+}
+
+/// True if the root directory or `/etc` can not be read as they should.
+fn is_damaged(server: &Server, volume: usize) -> Result<bool, SourceGone> {
+    let Some(fs) = server.volume(volume).fs() else { return Ok(false) };
+    let Some(root) = fs.node(fs.root())? else { return Ok(true) };
+    let etc = fs.lookup(&root, b"etc")?;
+    let node = match &etc {
+        Some(entry) => fs.node(entry.id)?,
+        None => None,
+    };
+    Ok(is_doubtful(&**fs, &root)?
+        || etc.is_some() && node.is_none()
+        || node.is_some_and(|node| is_doubtful(&**fs, &node).unwrap_or(true)))
+}
+
+/// True for a directory of which entries may be missing.
+pub(super) fn is_doubtful(fs: &dyn FileSystem, dir: &Node) -> Result<bool, SourceGone> {
+    if dir.kind != Kind::Directory || dir.trust > Trust::Journal {
+        return Ok(true);
+    }
+    Ok(fs.entries(dir, &mut |_| ControlFlow::Continue(()))?.trust > Trust::Journal)
+}
+
+impl Server {
+    /// The node at a path of a volume, as its directories lead there.
+    fn plain(&self, volume: usize, path: &[&[u8]]) -> Result<Option<Node>, SourceGone> {
+        let Some(fs) = self.volume(volume).fs() else { return Ok(None) };
+        let mut at = fs.node(fs.root())?;
+        for name in path {
+            let Some(dir) = at.filter(|node| node.kind == Kind::Directory) else { return Ok(None) };
+            at = match fs.lookup(&dir, name)? {
+                Some(entry) => fs.node(entry.id)?,
+                None => None,
+            };
+        }
+        Ok(at)
+    }
+
+    /// The node at a path of a volume's salvaged tree.
+    fn salvaged(&self, volume: usize, path: &[&[u8]], progress: &dyn Progress) -> Result<Option<Node>, SourceGone> {
+        let Some(tree) = self.tree(volume, progress)? else { return Ok(None) };
+        match tree.find(&path.join(&b'/')) {
+            Some(item) => tree.fs().node(tree.id(item)),
+            None => Ok(None),
+        }
+    }
+
+    /// The bytes of a short regular file.
+    fn read(&self, volume: usize, node: &Node) -> Result<Option<Vec<u8>>, SourceGone> {
+        let Some(fs) = self.volume(volume).fs().map(Arc::clone) else { return Ok(None) };
+        if node.kind != Kind::File {
+            return Ok(None);
+        }
+        Ok(Content::open(&*fs, node)?.read_all(fstab::MAX_SIZE)?.map(|(text, _)| text))
+    }
+}
