@@ -2,8 +2,10 @@
 //!
 //! A new filesystem is one folder, one `mod` line and one row of [`DRIVERS`].
 
+pub mod cluster;
 pub mod content;
 pub mod ext;
+pub mod fat;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -18,7 +20,7 @@ use crate::progress::Progress;
 use crate::source::{Source, SourceGone};
 
 /// Every filesystem offmount reads, in the order they are tried.
-pub const DRIVERS: &[&Driver] = &[];
+pub const DRIVERS: &[&Driver] = &[&fat::DRIVER];
 
 /// Opens a filesystem; `None` where nothing of the driver's kind is there.
 pub type Open = fn(&Members, &OpenOptions, &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone>;

@@ -1,0 +1,258 @@
+//! Recognising, finding and opening FAT volumes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use zerocopy::FromBytes;
+
+use super::disk::FsInfo;
+use super::geometry::{Geometry, Judged};
+use super::name::{self, CodePage};
+use super::{Fat, codes};
+use crate::bytes::{Span, Spans, le32};
+use crate::finding::{Finding, Log, Place};
+use crate::fs::cluster::{Link, Table, Width};
+use crate::fs::{Candidate, FileSystem, Members, OpenOptions, Sniffed};
+use crate::progress::{Progress, Unit};
+use crate::source::{Source, SourceGone, read_whole};
+
+/// Bytes of a boot sector that are looked at.
+const BOOT: usize = 512;
+/// Bytes read at once by a search.
+const STEP: usize = 1 << 20;
+/// Sector number of the backup boot sector, as all known programs choose it.
+const BACKUP_SECTOR: u64 = 6;
+
+/// Recognises a FAT volume by its boot sector.
+pub fn sniff(source: &Source) -> Result<Option<Sniffed>, SourceGone> {
+    let boot = boot_at(source, 0, 0)?;
+    Ok(boot.map(|judged| sniffed(&judged.geometry)))
+}
+
+fn sniffed(geometry: &Geometry) -> Sniffed {
+    Sniffed {
+        kind: "vfat",
+        label: geometry.label.and_then(|raw| name::label(&raw, CodePage::new(None))),
+        uuid: geometry.serial.map(serial_text),
+        size: geometry.size,
+    }
+}
+
+/// The volume's serial number as `blkid` writes it.
+pub fn serial_text(serial: u32) -> String {
+    format!("{:04X}-{:04X}", serial >> 16, serial & 0xffff)
+}
+
+/// The boot sector at `at`, of a volume that begins at `base`, if it is one.
+fn boot_at(source: &Source, at: u64, base: u64) -> Result<Option<Judged>, SourceGone> {
+    let Some(bytes) = read_whole(&**source, at, BOOT)? else { return Ok(None) };
+    let Some(judged) = Geometry::from_boot_sector(&bytes, at) else { return Ok(None) };
+    let begins = table_begins(source, base, &judged.geometry)?;
+    Ok(is_credible(&bytes, begins).then_some(judged))
+}
+
+/// True where one of the tables begins with the media byte.
+fn table_begins(source: &Source, base: u64, geometry: &Geometry) -> Result<bool, SourceGone> {
+    for table in &geometry.tables {
+        let bytes = read_whole(&**source, base.saturating_add(*table), 4)?.unwrap_or_default();
+        let ones = bytes.get(1..3).is_some_and(|ones| ones == [0xff, 0xff]);
+        if ones && bytes.first().copied() == geometry.media {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// True for a boot sector with numbers in order for which two marks speak, of those that only habit puts there.
+fn is_credible(bytes: &[u8], table_begins: bool) -> bool {
+    let text = |at: usize| bytes.get(at..at + 3) == Some(b"FAT");
+    let foreign = [&b"NTFS    "[..], b"EXFAT   "].contains(&bytes.get(3..11).unwrap_or_default());
+    let media = bytes[21];
+    let marks = [
+        bytes[0] == 0xe9 || (bytes[0] == 0xeb && bytes[2] == 0x90),
+        bytes[510..512] == [0x55, 0xaa],
+        text(54) || text(82),
+        table_begins,
+    ];
+    !foreign && (media == 0xf0 || media >= 0xf8) && marks.iter().filter(|&&mark| mark).count() >= 2
+}
+
+/// Searches for boot sectors and their backups, at any sector.
+pub fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
+    let mut found: HashMap<u64, Candidate> = HashMap::new();
+    progress.stage("searching for FAT volumes", Some(source.len()), Unit::Bytes);
+    let mut bytes = vec![0; STEP];
+    let mut at = 0;
+    while at < source.len() && !progress.interrupted() {
+        let len = STEP.min((source.len() - at) as usize);
+        source.read(at, &mut bytes[..len], &mut Spans::new())?;
+        for (i, sector) in bytes[..len].chunks_exact(BOOT).enumerate() {
+            if sector[510..] == [0x55, 0xaa] {
+                candidates_at(source, at + (i * BOOT) as u64, sector, &mut found)?;
+            }
+        }
+        at += len as u64;
+        progress.advance(len as u64);
+    }
+    let mut found: Vec<Candidate> = found.into_values().collect();
+    found.sort_by_key(|candidate| (u8::MAX - candidate.confidence, candidate.span));
+    Ok(found)
+}
+
+fn candidates_at(
+    source: &Source,
+    at: u64,
+    sector: &[u8],
+    found: &mut HashMap<u64, Candidate>,
+) -> Result<(), SourceGone> {
+    let Some(Judged { geometry, .. }) = Geometry::from_boot_sector(sector, at) else { return Ok(()) };
+    let mut add = |base: u64, confidence, evidence: &str| {
+        let span = Span { start: base, end: base.saturating_add(geometry.size).min(source.len()) };
+        let candidate = Candidate { sniffed: sniffed(&geometry), span, evidence: evidence.to_owned(), confidence };
+        let known = found.entry(base).or_insert_with(|| candidate.clone());
+        if known.confidence < confidence {
+            *known = candidate;
+        }
+    };
+    if is_credible(sector, table_begins(source, at, &geometry)?) && table_begins(source, at, &geometry)? {
+        add(at, 95, "boot sector and table");
+    } else if let Some(base) = geometry.backup.and_then(|backup| at.checked_sub(backup)) {
+        if table_begins(source, base, &geometry)? {
+            add(base, 90, "backup boot sector and table");
+        }
+    } else if is_credible(sector, false) {
+        add(at, 50, "boot sector");
+    }
+    Ok(())
+}
+
+/// Opens a FAT volume, through its backup boot sector where the first is damaged.
+pub fn open(
+    members: &Members,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
+    let Some(source) = members.first() else { return Ok(None) };
+    let mut decisions = Vec::new();
+    let Some(judged) = find_geometry(source, options, &mut decisions, progress)? else { return Ok(None) };
+    Ok(Some(Arc::new(Fat::new(source.clone(), judged, options, decisions)?)))
+}
+
+fn find_geometry(
+    source: &Source,
+    options: &OpenOptions,
+    decisions: &mut Vec<String>,
+    _progress: &dyn Progress,
+) -> Result<Option<Judged>, SourceGone> {
+    if let Some(sector) = options.superblock {
+        let size = options.block_size.unwrap_or(512);
+        decisions.push(format!("the boot sector in sector {sector} was used, as asked"));
+        return boot_at(source, sector.saturating_mul(size), 0);
+    }
+    if let Some(judged) = boot_at(source, 0, 0)? {
+        return Ok(Some(judged));
+    }
+    if options.strict {
+        return Ok(None);
+    }
+    for size in [512, 1024, 2048, 4096] {
+        let at = BACKUP_SECTOR * size;
+        let Some(mut judged) = boot_at(source, at, 0)? else { continue };
+        if judged.geometry.sector_size == size {
+            judged.findings.push(boot_sector_finding("the backup boot sector"));
+            decisions.push(format!("the boot sector is damaged: its backup in sector {BACKUP_SECTOR} was used"));
+            return Ok(Some(judged));
+        }
+    }
+    Ok(None)
+}
+
+fn boot_sector_finding(used: &str) -> Finding {
+    Finding::new(
+        codes::BOOT_SECTOR,
+        Place::volume().at(Span::new(0, 512)),
+        "no boot sector",
+        format!("{used} was used"),
+    )
+}
+
+impl Fat {
+    fn new(source: Source, judged: Judged, options: &OpenOptions, decisions: Vec<String>) -> Result<Self, SourceGone> {
+        let Judged { geometry, findings } = judged;
+        let mut log = Log::new();
+        log.extend(findings);
+        if source.len() < geometry.size {
+            let gone = Span { start: source.len(), end: geometry.size };
+            let found = format!("{} bytes", source.len());
+            let finding = Finding::new(codes::TRUNCATED, Place::volume().at(gone), found, geometry.size.to_string());
+            log.add(finding);
+        }
+        let table = Table::new(source.clone(), geometry.width, geometry.layout, &geometry.tables);
+        let (page, utc_offset) = (CodePage::new(options.code_page), options.utc_offset);
+        let leads = RwLock::default();
+        Ok(Fat { source, geometry, table, page, utc_offset, log, decisions, leads })
+    }
+
+    /// The label in the root directory, or else the boot sector's.
+    pub(super) fn label(&self) -> Option<Vec<u8>> {
+        let mut found = None;
+        if let Some(place) = self.root_place() {
+            // A source that is gone has no label.
+            let _ = self.walk(place, &mut |slot| {
+                if slot.entry.is_label() && !slot.entry.is_deleted() {
+                    found = name::label(&slot.entry.DIR_Name, self.page);
+                    return std::ops::ControlFlow::Break(());
+                }
+                std::ops::ControlFlow::Continue(())
+            });
+        }
+        found.or_else(|| self.geometry.label.and_then(|raw| name::label(&raw, self.page)))
+    }
+
+    /// The state bits, in words: those of the boot sector and of the table's second entry.
+    pub(super) fn state(&self) -> Vec<&'static str> {
+        let second = self.table.raw(0, 1).ok().flatten().unwrap_or(u32::MAX);
+        let (shut, sound) = match self.geometry.width {
+            Width::ThirtyTwo | Width::Exfat => (0x0800_0000, 0x0400_0000),
+            Width::Sixteen => (0x8000, 0x4000),
+            Width::Twelve => (0, 0),
+        };
+        let mut state = Vec::new();
+        if self.geometry.state & 1 != 0 || second & shut != shut {
+            state.push("not unmounted");
+        }
+        if self.geometry.state & 2 != 0 || second & sound != sound {
+            state.push("disk errors recorded");
+        }
+        if state.is_empty() {
+            state.push("clean");
+        }
+        state
+    }
+
+    /// The number of free clusters: as FSInfo has it, or counted where the table is short.
+    pub(super) fn free_clusters(&self) -> Result<Option<u32>, SourceGone> {
+        if let Some(info) = self.read_fs_info()? {
+            let free = info.FSI_Free_Count.get();
+            if free <= self.layout().count() {
+                return Ok(Some(free));
+            }
+        }
+        if self.geometry.is_fat32() {
+            return Ok(None);
+        }
+        let mut free = 0;
+        for cluster in self.layout().clusters() {
+            free += u32::from(self.table.link(0, cluster)? == Link::Free);
+        }
+        Ok(Some(free))
+    }
+
+    /// The FSInfo sector, if it is one.
+    pub(super) fn read_fs_info(&self) -> Result<Option<FsInfo>, SourceGone> {
+        let Some(at) = self.geometry.fs_info else { return Ok(None) };
+        let Some(bytes) = read_whole(&*self.source, at, size_of::<FsInfo>())? else { return Ok(None) };
+        let signed = le32(&bytes, 0) == Some(0x4161_5252) && le32(&bytes, 484) == Some(0x6141_7272);
+        Ok(FsInfo::read_from_bytes(&bytes).ok().filter(|_| signed))
+    }
+}
