@@ -40,4 +40,36 @@ crate::finding::codes! {
         explain: "The block of the disk with the descriptor is unreadable or missing. Files of that group can not be read until its inode table is found by other means.",
         repair: "takes a backup",
         e2fsck: [];
+
+    // The journal.
+    JOURNAL_SUPERBLOCK = "ext-journal-superblock", Damage,
+        "the journal's superblock is damaged",
+        explain: "What the journal holds can not be relied on, or not be read at all. Where the damage leaves it no use, nothing is replayed: changes of the last seconds before the server died may be missing, and the rest stands as it lies on the disk.",
+        repair: "clears the journal and makes a new one; what waited in it is lost",
+        e2fsck: ["PR_0_JOURNAL_BAD_SUPER", "PR_0_JOURNAL_SUPER_CSUM_INVALID"];
+    JOURNAL_TRANSACTION = "ext-journal-transaction", Damage,
+        "a transaction in the journal does not match its checksum",
+        explain: "The replay ends before this transaction, as a mount's would: what it and later ones changed is missing.",
+        repair: "replays what comes before it and checks the volume",
+        e2fsck: [];
+    JOURNAL_BLOCK = "ext-journal-block", Damage,
+        "a block in the journal does not match its checksum",
+        explain: "The block was skipped in the replay, and its older version on the disk is used. Files whose metadata it held may be shown as they were before.",
+        repair: "skips the block and checks the volume",
+        e2fsck: [];
+    JOURNAL_TARGET = "ext-journal-target", Damage,
+        "the journal holds a block that belongs outside the volume",
+        explain: "The block was skipped in the replay. The journal is damaged, or belongs to another volume.",
+        repair: "stops the replay with an error",
+        e2fsck: [];
+    JOURNAL_FAST_COMMIT = "ext-journal-fast-commit", Warning,
+        "fast commits wait in the journal and are not shown",
+        explain: "The server wrote its last changes as fast commits, which are not replayed here. The files named are shown as the last full commit left them, mostly a few seconds older. A mount of a copy would show the newer state.",
+        repair: "replays them",
+        e2fsck: [];
+    JOURNAL_EXTERNAL = "ext-journal-external", Warning,
+        "the journal is on another device, which was not given",
+        explain: "What the journal holds is not replayed: changes of the last seconds before the server died may be missing.",
+        repair: "asks for the device, or makes the volume one without journal",
+        e2fsck: [];
 }

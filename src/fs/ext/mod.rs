@@ -14,5 +14,6 @@ mod disk;
 mod evidence;
 mod feature;
 mod geometry;
+mod journal;
 mod number;
 mod salvage;
