@@ -1,12 +1,29 @@
 //! Copying files out: what is asked for ([`Request`]), the run ([`run`]) and what came of it ([`Outcome`]); and checking
 //! a copy against its manifest ([`verify`]).
 //!
-//! A run makes a plan of everything selected, in the order of the disk ([`plan`]), then lanes read, hash and write it
-//! ([`run`]). Records reach the manifest in the order of the plan, whatever the number of threads.
+//! A run decides where everything goes (`place`), what is wanted (`select`), and in which order (`plan`: that of the
+//! disk). Then lanes take batches of neighbouring files and read, hash and write them (`lane`). What they come to reaches
+//! the manifest in the order of the plan, whatever the number of threads (`order`, `book`).
 
+mod book;
+mod directory;
+mod done;
+mod dry;
+mod guard;
+mod hash;
+mod job;
+mod lane;
+mod link;
+mod order;
 mod outcome;
+mod place;
+mod plan;
+mod previous;
 mod request;
 mod run;
+mod select;
+mod space;
+mod standing;
 mod verify;
 
 pub use outcome::{Counts, Error, Outcome, Problem, Stopped};

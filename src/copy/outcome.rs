@@ -142,9 +142,11 @@ pub enum Error {
     OnSource(String),
     /// The destination has too little room.
     NoRoom {
-        /// Bytes that would be written.
+        /// `bytes` or `files`.
+        of: &'static str,
+        /// How many would be written.
         needed: u64,
-        /// Bytes that are free.
+        /// For how many there is room.
         free: u64,
     },
     /// Another run is writing to the destination.
@@ -161,8 +163,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::OnSource(why) => write!(f, "the destination lies on the disk that is read: {why}"),
-            Error::NoRoom { needed, free } => {
-                write!(f, "the destination has {free} bytes free, and {needed} are needed")
+            Error::NoRoom { of, needed, free } => {
+                write!(f, "the destination has room for {free} {of}, and {needed} are needed")
             }
             Error::Busy => f.write_str("another run is writing to the destination"),
             Error::BadGlob(why) => f.write_str(why),

@@ -1,18 +1,274 @@
-//! The run of a copy.
+//! The run of a copy, from request to outcome: [`run`].
 
-use super::{Destination, Error, Outcome, Request};
-use crate::manifest::Record;
-use crate::progress::Progress;
+use std::collections::HashSet;
+use std::io::Write;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use super::book::Book;
+use super::directory::Directory;
+use super::done::Done;
+use super::job::Job;
+use super::lane::Lane;
+use super::order::Reorder;
+use super::place::Places;
+use super::plan::Plan;
+use super::previous::{Key, Previous, key};
+use super::select::Selected;
+use super::{Counts, Destination, Error, Outcome, Problem, Request, Stopped, dry, guard};
+use crate::manifest::{FOLDER, Header, NAME, Record, Trailer, VolumeId};
+use crate::name::escaped;
+use crate::progress::{Progress, Unit};
+use crate::sink::local::{Found, Local};
+use crate::sink::tar::Tar;
+
+/// Directories and further names of a batch.
+const BATCH: usize = 256;
+
+/// Longest name in a tar stream, whose destination is not known: what nearly every filesystem takes.
+const NAME_MAX: usize = 255;
 
 /// Copies what `request` selects to `destination`. In a dry run nothing is written, and `planned` is told every record.
 ///
 /// # Errors
 /// Where the run could not begin, or its manifest could not be written. What befalls single files is in the outcome.
 pub fn run(
-    _request: &Request<'_>,
-    _destination: Destination,
-    _progress: &dyn Progress,
-    _planned: &mut dyn FnMut(&Record),
+    request: &Request<'_>,
+    destination: Destination,
+    progress: &dyn Progress,
+    planned: &mut dyn FnMut(&Record),
 ) -> Result<Outcome, Error> {
-    Ok(Outcome::default())
+    let began = Instant::now();
+    let threads = request.threads.unwrap_or(0);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("copy-{n}")).build();
+    let failed = |error: rayon::ThreadPoolBuildError| {
+        Error::Destination("starting threads".into(), std::io::Error::other(error))
+    };
+    let pool = pool.map_err(failed)?;
+    let mut outcome = match destination {
+        _ if request.dry_run => dry::run(request, progress, planned)?,
+        Destination::Directory(path) => to_directory(request, &path, &pool, progress)?,
+        Destination::Tar(stream) => to_tar(request, stream, &pool, progress)?,
+    };
+    outcome.seconds = began.elapsed().as_secs_f64();
+    Ok(outcome)
+}
+
+/// What is decided before the first byte is written.
+pub struct Prepared<'a> {
+    /// Where items go.
+    pub places: Places<'a>,
+    /// Which items are wanted.
+    pub selected: Selected,
+    /// In which order.
+    pub plan: Plan,
+}
+
+impl<'a> Prepared<'a> {
+    /// Decides where everything goes, what is wanted and in which order.
+    pub fn new(request: &'a Request<'a>, name_max: usize, progress: &dyn Progress) -> Result<Self, Error> {
+        let places = Places::decide(&request.parts, name_max);
+        let mut selected = Selected::choose(&places, &request.parts, &request.selection)?;
+        let plan = Plan::make(request, &places, &mut selected, progress)?;
+        Ok(Prepared { places, selected, plan })
+    }
+
+    /// The outcome of a run that came to `counts` and `problems`.
+    pub fn outcome(self, mut counts: Counts, mut problems: Vec<Problem>, stopped: Option<Stopped>) -> Outcome {
+        counts.renamed = self.places.renamed;
+        counts.filtered += self.selected.excluded + self.plan.filtered;
+        let missing = |path: Vec<u8>| Problem { path, status: None, what: "no such file".into() };
+        problems.splice(0..0, self.selected.missing.into_iter().map(missing));
+        Outcome { counts, problems, notes: self.places.notes, stopped, seconds: 0.0 }
+    }
+}
+
+fn to_directory(
+    request: &Request<'_>,
+    path: &Path,
+    pool: &rayon::ThreadPool,
+    progress: &dyn Progress,
+) -> Result<Outcome, Error> {
+    if let Some(why) = request.image_path.as_deref().and_then(|image| guard::on_source(image, path)) {
+        return Err(Error::OnSource(why));
+    }
+    let cannot = |error| Error::Destination(format!("opening {}", path.display()), error);
+    let (local, found) = Local::open(path, FOLDER).map_err(cannot)?.ok_or(Error::Busy)?;
+    let folder = local.folder().ok_or(Error::Busy)?;
+    let prepared = pool.install(|| Prepared::new(request, crate::sink::Sink::limits(&local).name_max, progress))?;
+    if request.check_space {
+        super::space::check(&local, &prepared.plan, |part, item| prepared.places.path(part, item))?;
+    }
+    let previous = Previous::read(folder)?;
+    let mut book = Book::in_folder(folder, request.hashes, &header(request))?;
+    let job = Job::new(request, &prepared.places, &local, Some(&previous).filter(|p| !p.is_empty()), progress);
+    work(&job, &prepared, found != Found::Other, pool, &mut book);
+    let stopped = job.why();
+    book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
+    if !previous.is_empty() {
+        let mut now = paths(&prepared);
+        previous.carry_over(folder, &mut now, request.hashes, |done| book.carry_over(done))?;
+    }
+    let (counts, problems) = (std::mem::take(&mut book.counts), std::mem::take(&mut book.problems));
+    let published = book.publish(folder).and_then(|()| {
+        previous.remove_killed(folder).map_err(|error| Error::Destination("removing an old manifest".into(), error))
+    });
+    // Where the destination is full the unfinished manifest stays, and says what it can.
+    if stopped != Some(Stopped::Full) {
+        published?;
+    }
+    drop(job);
+    Ok(prepared.outcome(counts, problems, stopped))
+}
+
+fn to_tar(
+    request: &Request<'_>,
+    stream: Box<dyn Write + Send>,
+    pool: &rayon::ThreadPool,
+    progress: &dyn Progress,
+) -> Result<Outcome, Error> {
+    let tar = Tar::new(stream);
+    let prepared = pool.install(|| Prepared::new(request, NAME_MAX, progress))?;
+    let mut book = Book::spooled(request.hashes, &header(request))?;
+    let job = Job::new(request, &prepared.places, &tar, None, progress);
+    work(&job, &prepared, true, pool, &mut book);
+    let stopped = job.why();
+    book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
+    let (counts, problems) = (std::mem::take(&mut book.counts), std::mem::take(&mut book.problems));
+    let (manifest, sums) = book.close()?;
+    drop(job);
+    if !matches!(stopped, Some(Stopped::DestinationGone(_))) {
+        let own = sums.into_iter().map(|(algorithm, file)| (algorithm.sums_name(), file));
+        tar.finish(FOLDER, own.chain([(NAME, manifest)]))
+            .map_err(|error| Error::Destination("writing the end of the stream".into(), error))?;
+    }
+    Ok(prepared.outcome(counts, problems, stopped))
+}
+
+/// Makes directories, copies files, makes further names, finishes directories.
+fn work(job: &Job<'_>, prepared: &Prepared<'_>, ours: bool, pool: &rayon::ThreadPool, book: &mut Book) {
+    let Prepared { places, selected, plan } = prepared;
+    let limits = job.sink.limits();
+    let lanes = limits.lanes.unwrap_or(usize::MAX).min(pool.current_num_threads());
+    let finish_lanes = if limits.finish_in_order { 1 } else { lanes };
+    let implied = places.implied(|part| selected.is_used(part));
+    let mut failed = HashSet::new();
+
+    job.progress.stage("making directories", Some(plan.directories.len() as u64), Unit::Items);
+    if let Err(failure) = job.make_implied(&implied) {
+        book.problems.push(Problem { path: b".".to_vec(), status: None, what: failure.to_string() });
+    }
+    for batch in directory_batches(&plan.directories) {
+        book.add(job.make_directories(batch, limits.whole_directories, &mut failed));
+        job.progress.advance(batch.len() as u64);
+    }
+
+    job.progress.stage("copying", Some(plan.bytes), Unit::Bytes);
+    let batches = plan.batches();
+    in_lanes(pool, lanes, &batches, book, Lane::new, |range, lane| job.copy_files(&plan.files[range], lane));
+    let links = ranges(plan.links.len());
+    in_lanes(pool, lanes, &links, book, || (), |range, ()| job.make_links(&plan.links[range]));
+
+    job.progress.stage("finishing directories", Some(plan.directories.len() as u64), Unit::Items);
+    let made: Vec<Directory> = plan.directories.iter().filter(|dir| !failed.contains(dir)).copied().collect();
+    let mut batches: Vec<&[Directory]> = directory_batches(&made).collect();
+    batches.reverse();
+    in_lanes(
+        pool,
+        finish_lanes,
+        &batches,
+        book,
+        || (),
+        |batch, ()| {
+            job.progress.advance(batch.len() as u64);
+            job.finish_directories(batch, ours)
+        },
+    );
+    job.finish_implied(&implied);
+}
+
+/// Works through batches in parallel; what they come to reaches the book in their order.
+fn in_lanes<B: Clone + Sync, L>(
+    pool: &rayon::ThreadPool,
+    lanes: usize,
+    batches: &[B],
+    book: &mut Book,
+    open: impl Fn() -> L + Sync,
+    work: impl Fn(B, &mut L) -> Done + Sync,
+) {
+    let order = Reorder::new(|done: Done| book.add(done));
+    let next = AtomicUsize::new(0);
+    pool.scope(|scope| {
+        for _ in 0..lanes.min(batches.len()) {
+            scope.spawn(|_| {
+                let mut lane = open();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(batch) = batches.get(number) else { return };
+                    let done = work(batch.clone(), &mut lane);
+                    let size = done.size();
+                    order.put(number, done, size);
+                }
+            });
+        }
+    });
+}
+
+fn ranges(len: usize) -> Vec<Range<usize>> {
+    (0..len).step_by(BATCH).map(|begin| begin..len.min(begin + BATCH)).collect()
+}
+
+/// Directories in batches, each of one part.
+fn directory_batches(directories: &[Directory]) -> impl Iterator<Item = &[Directory]> {
+    directories.chunk_by(|a, b| a.0 == b.0).flat_map(|part| part.chunks(BATCH))
+}
+
+fn paths(prepared: &Prepared<'_>) -> HashSet<Key> {
+    let Prepared { places, plan, .. } = prepared;
+    let files = plan.files.iter().map(|file| (file.part, file.item));
+    let links = plan.links.iter().map(|link| (link.part, link.item));
+    let items = files.chain(links).chain(plan.directories.iter().copied());
+    let path = |(part, item)| match places.path(part, item) {
+        path if path.is_empty() => key(b"."),
+        path => key(&path),
+    };
+    items.map(path).collect()
+}
+
+/// The manifest's first line.
+pub fn header(request: &Request<'_>) -> Header {
+    let volumes = request.parts.iter().map(|part| {
+        let summary = part.tree.fs().summary();
+        VolumeId {
+            name: part.volume.clone(),
+            kind: summary.kind.into(),
+            uuid: summary.uuid,
+            label: summary.label.map(|label| escaped(&label).to_string()),
+            start: part.start,
+            at: escaped(&part.at).to_string(),
+            decisions: summary.decisions,
+        }
+    });
+    Header::now(request.image.clone(), volumes.collect(), request.options.clone())
+}
+
+/// Counts by the names they have in the trailer.
+fn named(counts: &Counts) -> std::collections::BTreeMap<String, u64> {
+    let mut named: Vec<(String, u64)> = vec![
+        ("copied".into(), counts.total_copied()),
+        ("hard_links".into(), counts.hard_links),
+        ("bytes".into(), counts.bytes),
+        ("already_there".into(), counts.already_there),
+        ("kept".into(), counts.kept),
+        ("failed".into(), counts.failed),
+        ("left".into(), counts.left),
+        ("lost_bytes".into(), counts.lost),
+        ("not_in_b3sums".into(), counts.unnamed_in_sums),
+        ("unhashed".into(), counts.unhashed),
+    ];
+    named.extend(counts.trust.iter().map(|(trust, n)| (format!("trust_{trust}"), *n)));
+    named.extend(counts.unkept.iter().map(|(what, n)| (format!("unkept_{what}"), *n)));
+    named.into_iter().collect()
 }

@@ -12,6 +12,44 @@ pub struct Content<'f> {
     mapping: Mapping,
 }
 
+/// Bytes of a filesystem's first device, read ahead of the small files that lie in them.
+#[derive(Default)]
+pub struct Ahead {
+    span: Option<Span>,
+    bytes: Vec<u8>,
+    lost: Spans,
+}
+
+impl Ahead {
+    /// Reads `span` of the device, which the caller keeps small, in one go.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn read(&mut self, fs: &dyn FileSystem, span: Span) -> Result<(), SourceGone> {
+        self.span = None;
+        let Some(source) = fs.source(0) else { return Ok(()) };
+        self.bytes.resize(span.len() as usize, 0);
+        self.lost = Spans::new();
+        source.read(span.start, &mut self.bytes, &mut self.lost)?;
+        self.span = Some(span);
+        Ok(())
+    }
+
+    /// Forgets what was read: the next files are of another filesystem.
+    pub fn forget(&mut self) {
+        self.span = None;
+    }
+
+    /// The bytes of the device in `wanted`; `None` where they were not read ahead, or not all could be read.
+    fn get(&self, wanted: Span) -> Option<&[u8]> {
+        let span = self.span.filter(|span| span.start <= wanted.start && wanted.end <= span.end)?;
+        if self.lost.touches(wanted) {
+            return None;
+        }
+        Some(&self.bytes[(wanted.start - span.start) as usize..(wanted.end - span.start) as usize])
+    }
+}
+
 /// A run of a file: what a copy does with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Run {
@@ -72,6 +110,15 @@ impl<'f> Content<'f> {
             runs.push(Run::Hole(Span { start: at, end: self.size }));
         }
         runs
+    }
+
+    /// The bytes of `span`, without a copy; `None` unless they lie together and were read ahead, all of them.
+    pub fn read_ahead<'a>(&self, span: Span, ahead: &'a Ahead) -> Option<&'a [u8]> {
+        let at = self.mapping.extents.partition_point(|e| e.span().end <= span.start);
+        let extent = self.mapping.extents.get(at)?;
+        let Backing::Device { member: 0, offset } = extent.backing else { return None };
+        let from = offset.checked_add(span.start.checked_sub(extent.logical)?)?;
+        (span.end <= extent.span().end).then(|| ahead.get(Span::new(from, span.len())))?
     }
 
     /// Fills `buf` with the bytes from `offset`, which must lie before the end. Holes and lost bytes are zero; lost

@@ -21,6 +21,10 @@ pub struct Limits {
     pub lanes: Option<usize>,
     /// Longest name of one file, in bytes.
     pub name_max: usize,
+    /// [`Sink::directory`] needs all that is to be restored, as nothing comes after.
+    pub whole_directories: bool,
+    /// Directories are finished one after the other, children first: a finished one may shut us out.
+    pub finish_in_order: bool,
 }
 
 /// One path to make, with all that is to be restored of it.
@@ -113,6 +117,11 @@ pub trait Sink: Sync {
     /// [`Failure`].
     fn standing(&self, _path: &[u8]) -> Result<Option<Standing>, Failure> {
         Ok(None)
+    }
+
+    /// True for a directory that stood there before this run.
+    fn is_older(&self, _path: &[u8]) -> bool {
+        false
     }
 
     /// Opens a file that stands at a path, to read it. Never follows a link.

@@ -31,6 +31,13 @@ const LOST_ID: NodeId = NodeId(u64::MAX);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ItemId(u32);
 
+impl ItemId {
+    /// Its number: the root's is 0, and every number up to [`Tree::len`] is an item.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// The root of every tree.
 pub const ROOT: ItemId = ItemId(0);
 

@@ -214,7 +214,8 @@ fn stands(parent: &OwnedFd, name: &[u8]) -> Failure {
 
 impl Sink for Local {
     fn limits(&self) -> Limits {
-        Limits { lanes: None, name_max: self.name_max }
+        let finish_in_order = !self.maker.is_root();
+        Limits { lanes: None, name_max: self.name_max, whole_directories: false, finish_in_order }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
@@ -222,6 +223,10 @@ impl Sink for Local {
             return Ok(None);
         }
         standing::look(&self.below, path)
+    }
+
+    fn is_older(&self, path: &[u8]) -> bool {
+        self.older.lock().unwrap_or_else(PoisonError::into_inner).contains(&key(path))
     }
 
     fn read_back(&self, path: &[u8]) -> Result<File, Failure> {

@@ -1,0 +1,68 @@
+//! Hashing while copying: BLAKE3 and what else is asked for, in one pass ([`Hasher`]).
+
+use sha2::Digest;
+
+use super::Hashes;
+use crate::manifest::Digests;
+use crate::progress::Progress;
+
+/// Zeros hashed at a time in place of a hole.
+static ZEROS: [u8; 128 << 10] = [0; 128 << 10];
+
+/// Hashes of one file's content, growing.
+pub struct Hasher {
+    blake3: blake3::Hasher,
+    sha256: Option<sha2::Sha256>,
+    sha1: Option<sha1::Sha1>,
+    md5: Option<md5::Md5>,
+}
+
+impl Hasher {
+    /// Nothing hashed yet.
+    pub fn new(hashes: Hashes) -> Self {
+        Hasher {
+            blake3: blake3::Hasher::new(),
+            sha256: hashes.sha256.then(sha2::Sha256::new),
+            sha1: hashes.sha1.then(sha1::Sha1::new),
+            md5: hashes.md5.then(md5::Md5::new),
+        }
+    }
+
+    /// The bytes that follow.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.blake3.update(bytes);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(bytes);
+        }
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
+    }
+
+    /// `n` zeros that follow. False if the user asked to stop meanwhile.
+    pub fn zeros(&mut self, n: u64, progress: &dyn Progress) -> bool {
+        let mut left = n;
+        while left > 0 {
+            let now = left.min(ZEROS.len() as u64);
+            self.update(&ZEROS[..now as usize]);
+            left -= now;
+            if progress.interrupted() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The hashes of all that was hashed.
+    pub fn finish(self) -> Digests {
+        Digests {
+            blake3: Some(self.blake3.finalize().into()),
+            sha256: self.sha256.map(|hash| hash.finalize().into()),
+            sha1: self.sha1.map(|hash| hash.finalize().into()),
+            md5: self.md5.map(|hash| hash.finalize().into()),
+        }
+    }
+}

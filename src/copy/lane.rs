@@ -1,0 +1,364 @@
+//! One lane of a run: reads, hashes and writes batch after batch.
+
+use super::done::Done;
+use super::hash::Hasher;
+use super::job::{Halt, Job};
+use super::plan::Planned;
+use super::standing;
+use crate::bytes::{Span, Spans};
+use crate::fs::content::{Ahead, Content, Run};
+use crate::manifest::{Digests, Flaw, Record, Status};
+use crate::node::{Kind, Node, Trust};
+use crate::sink::{Drain, Entry, Failure};
+use crate::source::SourceGone;
+use crate::tree::ItemId;
+
+/// Bytes read, hashed and written at a time: few enough to stay in the cache meanwhile.
+const BUFFER: usize = 256 << 10;
+
+/// A hole between two files that is read along rather than skipped.
+const GAP: u64 = 64 << 10;
+
+/// Bytes read ahead at a time.
+const WINDOW: u64 = 1 << 20;
+
+/// Files with more holes than this, and hardly any data beside them, are not hashed whole: a ruined size must not keep
+/// us hashing zeros for hours.
+const HOLES: u64 = 16 << 30;
+
+/// Longest target of a symbolic link (`PATH_MAX`).
+const TARGET: usize = 4096;
+
+/// The buffers of one lane.
+pub struct Lane {
+    buffer: Vec<u8>,
+    ahead: Ahead,
+}
+
+impl Lane {
+    /// Buffers, empty.
+    pub fn new() -> Self {
+        Lane { buffer: vec![0; BUFFER], ahead: Ahead::default() }
+    }
+}
+
+/// A file about to be copied.
+struct Opened<'f> {
+    node: Node,
+    content: Option<Content<'f>>,
+    runs: Vec<Run>,
+}
+
+impl Opened<'_> {
+    /// Where its first data lies, if that is one short piece.
+    fn short_piece(&self) -> Option<Span> {
+        let piece = self.runs.iter().find_map(|run| match run {
+            Run::Data(span, place) => Some(place.map(|place| Span::new(place, span.len()))),
+            _ => None,
+        });
+        piece.flatten().filter(|span| span.len() <= BUFFER as u64)
+    }
+}
+
+/// What reading a file gave.
+pub struct ContentRead {
+    /// Hashes of all of it, zeros included.
+    pub digests: Digests,
+    /// Hash of the data alone, instead.
+    pub data_blake3: Option<[u8; 32]>,
+    /// Bytes that could not be read.
+    pub lost: Spans,
+}
+
+impl Job<'_> {
+    /// Copies a batch of files of one part.
+    pub fn copy_files(&self, batch: &[Planned], lane: &mut Lane) -> Done {
+        let mut done = Done::new(self.request.hashes);
+        let part = batch[0].part;
+        let opened = if self.is_stopped() { None } else { self.open_batch(part, batch) };
+        let Some(opened) = opened else {
+            batch.iter().for_each(|file| done.add(&self.left(part, file.item)));
+            return done;
+        };
+        lane.ahead.forget();
+        let mut read_ahead_until = 0;
+        for (i, (file, it)) in batch.iter().zip(&opened).enumerate() {
+            let Some(it) = it else {
+                done.add(&self.nothing_left_of(part, file.item));
+                continue;
+            };
+            if i >= read_ahead_until {
+                read_ahead_until = self.read_ahead(part, &opened, i, lane);
+            }
+            let record = self.copy_file(file, it, lane);
+            if record.status == Status::Copied {
+                done.counts.bytes += file.bytes;
+            }
+            if file.linked {
+                self.remember(part, file.item, &record);
+            }
+            done.add(&record);
+        }
+        let long = |file: &&Planned| file.bytes > BUFFER as u64;
+        self.progress.advance(batch.iter().filter(|file| !long(file)).map(|file| file.bytes).sum());
+        self.progress.files(batch.len() as u64);
+        done
+    }
+
+    /// Nodes and maps of a batch; `None` where the source is gone.
+    fn open_batch(&self, part: u16, batch: &[Planned]) -> Option<Vec<Option<Opened<'_>>>> {
+        let items: Vec<ItemId> = batch.iter().map(|file| file.item).collect();
+        let tree = self.part(part).tree;
+        let open = |node: Node| -> Result<Opened<'_>, SourceGone> {
+            let has_content = matches!(node.kind, Kind::File | Kind::Symlink);
+            let content = if has_content { Some(Content::open(&**tree.fs(), &node)?) } else { None };
+            let runs = content.as_ref().map(Content::runs).unwrap_or_default();
+            Ok(Opened { node, content, runs })
+        };
+        let opened =
+            tree.nodes(&items).and_then(|nodes| nodes.into_iter().map(|node| node.map(open).transpose()).collect());
+        opened.map_err(|gone| self.stop(super::Stopped::SourceGone(gone))).ok()
+    }
+
+    /// Reads at once what lies close together of the short files from number `from` on; returns the number of the first
+    /// file that is not among them.
+    fn read_ahead(&self, part: u16, opened: &[Option<Opened<'_>>], from: usize, lane: &mut Lane) -> usize {
+        let mut window: Option<Span> = None;
+        let mut until = from;
+        for it in &opened[from..] {
+            let piece = it.as_ref().and_then(Opened::short_piece);
+            let Some(piece) = piece else {
+                if it.as_ref().is_some_and(|it| it.content.is_some() && it.node.size > BUFFER as u64) {
+                    break;
+                }
+                until += 1;
+                continue;
+            };
+            let open = window.unwrap_or(Span { start: piece.start, end: piece.start });
+            let near = piece.start >= open.start && piece.start <= open.end.saturating_add(GAP);
+            let end = open.end.max(piece.end);
+            if !near || end - open.start > WINDOW {
+                break;
+            }
+            window = Some(Span { start: open.start, end });
+            until += 1;
+        }
+        if until > from + 1
+            && let Some(window) = window
+        {
+            // What is lost in it is read again, file by file, and found lost there; so is a source that is gone.
+            let _ = lane.ahead.read(&**self.part(part).tree.fs(), window);
+        }
+        until.max(from + 1)
+    }
+
+    fn copy_file(&self, file: &Planned, it: &Opened<'_>, lane: &mut Lane) -> Record {
+        let mut record = self.record(file.part, file.item, Some(&it.node));
+        if let Err(halt) = self.try_file(file, it, lane, &mut record) {
+            self.settle(&mut record, halt);
+        }
+        record
+    }
+
+    fn try_file(&self, file: &Planned, it: &Opened<'_>, lane: &mut Lane, record: &mut Record) -> Result<(), Halt> {
+        let Opened { node, content, runs } = it;
+        self.read_xattrs(file.part, node, record)?;
+        if let Some(content) = content {
+            record.trust = record.trust.max(content.mapping().trust);
+            record.findings.extend(content.mapping().findings.iter().map(Flaw::from));
+        }
+        let path = record.path.clone();
+        let xattrs = std::mem::take(&mut record.xattrs);
+        let data = data_spans(runs);
+        let mut target = Vec::new();
+        if let (Kind::Symlink, Some(content)) = (node.kind, content) {
+            target = read_target(content, record)?;
+        }
+        let overwrite = self.request.overwrite;
+        let entry = Entry { path: &path, node, target: &target, xattrs: &xattrs, data: &data, overwrite };
+        let made = match (node.kind, content) {
+            (Kind::File, Some(content)) => {
+                note_extents(record, runs, self.part(file.part).start);
+                self.write_file(file, &entry, content, runs, lane, record)
+            }
+            (Kind::Directory, _) => Err(Failure::Refused("it is a directory that stands elsewhere".into()).into()),
+            _ => self.write_special(&entry, record),
+        };
+        record.xattrs = xattrs;
+        record.target = (node.kind == Kind::Symlink).then_some(target);
+        made
+    }
+
+    fn write_special(&self, entry: &Entry<'_>, record: &mut Record) -> Result<(), Halt> {
+        if let Some(standing) = self.sink.standing(entry.path)? {
+            if standing::is_same_special(entry, &standing) {
+                record.status = Status::AlreadyThere;
+                record.unkept = self.sink.restore(entry)?;
+                return Ok(());
+            }
+            standing::may_replace(entry, &standing)?;
+        }
+        record.unkept = self.sink.special(entry)?;
+        Ok(())
+    }
+
+    fn write_file(
+        &self,
+        file: &Planned,
+        entry: &Entry<'_>,
+        content: &Content<'_>,
+        runs: &[Run],
+        lane: &mut Lane,
+        record: &mut Record,
+    ) -> Result<(), Halt> {
+        if let Some(standing) = self.sink.standing(entry.path)? {
+            if standing.kind == Kind::File && standing.size == entry.node.size {
+                let read = self.compare_standing(file, entry, content, runs, lane)?;
+                if let Some((read, unkept)) = read {
+                    record.status = Status::AlreadyThere;
+                    record.unkept = unkept;
+                    note_content(record, read, entry.data);
+                    return Ok(());
+                }
+            }
+            standing::may_replace(entry, &standing)?;
+        }
+        let mut drain = self.sink.create(entry)?;
+        let read = self.read_file(file, content, runs, lane, Some(&mut *drain))?;
+        note_content(record, read, entry.data);
+        record.unkept = drain.commit()?;
+        Ok(())
+    }
+
+    /// Reads and hashes a file, and writes it to `drain` if there is one.
+    pub fn read_file(
+        &self,
+        file: &Planned,
+        content: &Content<'_>,
+        runs: &[Run],
+        lane: &mut Lane,
+        mut drain: Option<&mut (dyn Drain + '_)>,
+    ) -> Result<ContentRead, Halt> {
+        let (mut hasher, mut lost) = (Hasher::new(self.request.hashes), Spans::new());
+        let data_only = is_nearly_all_hole(runs);
+        let Lane { buffer, ahead } = lane;
+        for run in runs {
+            let span = run.span();
+            match run {
+                Run::Data(..) => {
+                    if let Some(bytes) = content.read_ahead(span, ahead) {
+                        hasher.update(bytes);
+                        if let Some(drain) = &mut drain {
+                            drain.write_at(span.start, bytes)?;
+                        }
+                        continue;
+                    }
+                    let mut at = span.start;
+                    while at < span.end {
+                        let len = (span.end - at).min(buffer.len() as u64) as usize;
+                        let piece = &mut buffer[..len];
+                        content.read(at, piece, &mut lost)?;
+                        hasher.update(piece);
+                        if let Some(drain) = &mut drain {
+                            drain.write_at(at, piece)?;
+                        }
+                        at += len as u64;
+                        self.tell(file, len as u64)?;
+                    }
+                }
+                Run::Lost(_) | Run::Hole(_) => {
+                    if matches!(run, Run::Lost(_)) {
+                        lost.insert(span);
+                    }
+                    if !data_only && !hasher.zeros(span.len(), self.progress) {
+                        return Err(Halt::Interrupted);
+                    }
+                }
+            }
+        }
+        let digests = hasher.finish();
+        Ok(match data_only {
+            true => ContentRead { digests: Digests::default(), data_blake3: digests.blake3, lost },
+            false => ContentRead { digests, data_blake3: None, lost },
+        })
+    }
+
+    /// Tells the progress of a long file, and hears whether to stop.
+    fn tell(&self, file: &Planned, bytes: u64) -> Result<(), Halt> {
+        if file.bytes <= BUFFER as u64 {
+            return Ok(());
+        }
+        self.progress.advance(bytes);
+        if self.progress.interrupted() { Err(Halt::Interrupted) } else { Ok(()) }
+    }
+
+    /// The record of an item that was not reached.
+    pub fn left(&self, part: u16, item: ItemId) -> Record {
+        Record { status: Status::Left, ..self.record(part, item, None) }
+    }
+
+    /// The record of an entry that leads to no node.
+    pub fn nothing_left_of(&self, part: u16, item: ItemId) -> Record {
+        let reason = Some("its entry leads to nothing".into());
+        Record { status: Status::Failed, reason, ..self.record(part, item, None) }
+    }
+}
+
+fn data_spans(runs: &[Run]) -> Vec<Span> {
+    let mut data: Vec<Span> = Vec::new();
+    for run in runs {
+        let Run::Data(span, _) = run else { continue };
+        match data.last_mut() {
+            Some(last) if last.end == span.start => last.end = span.end,
+            _ => data.push(*span),
+        }
+    }
+    data
+}
+
+fn note_extents(record: &mut Record, runs: &[Run], start: u64) {
+    for run in runs {
+        let Run::Data(span, Some(place)) = run else { continue };
+        let place = start.saturating_add(*place);
+        match record.extents.last_mut() {
+            Some(last) if last.0 + last.2 == span.start && last.1 + last.2 == place => last.2 += span.len(),
+            _ => record.extents.push((span.start, place, span.len())),
+        }
+    }
+}
+
+fn note_content(record: &mut Record, read: ContentRead, data: &[Span]) {
+    record.digests = read.digests;
+    record.data_blake3 = read.data_blake3;
+    if read.data_blake3.is_some() {
+        record.data = data.to_vec();
+    }
+    note_lost(record, &read.lost);
+}
+
+fn note_lost(record: &mut Record, lost: &Spans) {
+    if !lost.is_empty() {
+        record.lost = lost.iter().collect();
+        record.trust = record.trust.max(Trust::Partial);
+    }
+}
+
+fn read_target(content: &Content<'_>, record: &mut Record) -> Result<Vec<u8>, Halt> {
+    let Some((target, lost)) = content.read_all(TARGET)? else {
+        return Err(Failure::Refused("its target is longer than any link's".into()).into());
+    };
+    note_lost(record, &lost);
+    Ok(target)
+}
+
+/// True for a file that is not hashed whole.
+fn is_nearly_all_hole(runs: &[Run]) -> bool {
+    let (mut data, mut holes) = (0u64, 0u64);
+    for run in runs {
+        match run {
+            Run::Data(span, _) => data = data.saturating_add(span.len()),
+            Run::Hole(span) | Run::Lost(span) => holes = holes.saturating_add(span.len()),
+        }
+    }
+    holes > HOLES && holes / 16 > data
+}

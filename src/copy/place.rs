@@ -1,0 +1,221 @@
+//! Where every item goes: names that a destination can not hold, mount points, and offmount's own folder ([`Places`]).
+
+use std::collections::{HashMap, HashSet};
+
+use super::Part;
+use crate::manifest::FOLDER;
+use crate::name::escaped;
+use crate::node::Kind;
+use crate::tree::{ItemId, ROOT, Tree};
+
+/// Where the files go that a mount hides, below the top: `#volumes/p2/boot`.
+const VOLUMES: &[u8] = b"#volumes";
+
+/// Where items go. Without an entry here an item goes below its directory, under its own name.
+pub struct Places<'a> {
+    parts: &'a [Part<'a>],
+    /// Items that go elsewhere, with all below them: their whole path.
+    moved: HashMap<(u16, ItemId), Vec<u8>>,
+    /// Mount points: another part's root stands in their place.
+    covered: HashSet<(u16, ItemId)>,
+    /// What had to be moved and why, for the user.
+    pub notes: Vec<String>,
+    /// How many names had to change.
+    pub renamed: u64,
+}
+
+impl<'a> Places<'a> {
+    /// Decides where the items of `parts` go, in a destination that takes names of `name_max` bytes.
+    pub fn decide(parts: &'a [Part<'a>], name_max: usize) -> Self {
+        let mut places =
+            Places { parts, moved: HashMap::new(), covered: HashSet::new(), notes: Vec::new(), renamed: 0 };
+        for (n, part) in (0u16..).zip(parts) {
+            for other in parts.iter().filter(|other| is_below(&other.at, &part.at) && other.at != part.at) {
+                places.make_way(n, part, other);
+            }
+            places.rename_misfits(n, part, name_max);
+        }
+        places
+    }
+
+    /// The items of `part` on the way to a mount point in it.
+    fn make_way(&mut self, n: u16, part: &Part<'_>, other: &Part<'_>) {
+        let below = other.at.strip_prefix(&part.at[..]).unwrap_or(&other.at);
+        let mut at = ROOT;
+        for name in below.split(|&b| b == b'/').filter(|name| !name.is_empty()) {
+            let Some(item) = part.tree.children(at).find(|&child| part.tree.name(child) == name) else { return };
+            if part.tree.kind(item) != Kind::Directory {
+                self.set_aside(n, part, item);
+                return;
+            }
+            at = item;
+        }
+        if at == ROOT {
+            return;
+        }
+        self.covered.insert((n, at));
+        for child in part.tree.children(at) {
+            // Where another mount point lies below, its directory is only a way there.
+            self.set_aside(n, part, child);
+        }
+    }
+
+    fn set_aside(&mut self, n: u16, part: &Part<'_>, item: ItemId) {
+        let from = part.tree.path(item);
+        let to = [VOLUMES, b"/", part.volume.as_bytes(), b"/", &from].concat();
+        if self.moved.insert((n, item), to.clone()).is_none() {
+            self.notes.push(format!("a mount hides /{}: it goes to {}", escaped(&from), escaped(&to)));
+        }
+    }
+
+    fn rename_misfits(&mut self, n: u16, part: &Part<'_>, name_max: usize) {
+        for item in part.tree.items().skip(1) {
+            let name = part.tree.name(item);
+            let is_top = part.at.is_empty() && part.tree.parent(item) == ROOT;
+            let is_ours =
+                is_top && (name.eq_ignore_ascii_case(FOLDER.as_bytes()) || name == VOLUMES && self.parts.len() > 1);
+            if (fits(name, name_max) && !is_ours) || self.moved.contains_key(&(n, item)) {
+                continue;
+            }
+            let mut path = self.path(n, part.tree.parent(item));
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            path.extend_from_slice(&other_name(name, name_max, part.tree, item));
+            let why = if is_ours { "the name is offmount's own" } else { "the destination can not hold the name" };
+            if self.notes.len() < 100 {
+                let (from, to) = (part.tree.path(item), escaped(&path));
+                self.notes.push(format!("/{} goes to {to}: {why}", escaped(&from)));
+            }
+            self.renamed += 1;
+            self.moved.insert((n, item), path);
+        }
+    }
+
+    /// True for a mount point whose place another part's root takes.
+    pub fn is_covered(&self, part: u16, item: ItemId) -> bool {
+        !self.covered.is_empty() && self.covered.contains(&(part, item))
+    }
+
+    /// True for what lies below a mount point, hidden by what is mounted there.
+    pub fn is_hidden(&self, part: u16, item: ItemId) -> bool {
+        let at = &self.parts[usize::from(part)].at;
+        !self.moved.is_empty() && !is_below(at, VOLUMES) && is_below(&self.path(part, item), VOLUMES)
+    }
+
+    /// Path of an item in the destination; empty for the top.
+    pub fn path(&self, part: u16, item: ItemId) -> Vec<u8> {
+        let tree = self.parts[usize::from(part)].tree;
+        let (mut names, mut at): (Vec<&[u8]>, _) = (Vec::with_capacity(16), item);
+        let top = loop {
+            if !self.moved.is_empty()
+                && let Some(path) = self.moved.get(&(part, at))
+            {
+                break &path[..];
+            }
+            if at == ROOT {
+                break &self.parts[usize::from(part)].at[..];
+            }
+            names.push(tree.name(at));
+            at = tree.parent(at);
+        };
+        let mut path = Vec::with_capacity(top.len() + names.iter().map(|name| name.len() + 1).sum::<usize>());
+        path.extend_from_slice(top);
+        for name in names.iter().rev() {
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            path.extend_from_slice(name);
+        }
+        path
+    }
+
+    /// Path of an item in its volume, where it is another than `path`, its path in the destination.
+    pub fn source(&self, part: u16, item: ItemId, path: &[u8]) -> Option<Vec<u8>> {
+        let Part { tree, at, source, .. } = &self.parts[usize::from(part)];
+        if at == source && self.moved.is_empty() {
+            return None;
+        }
+        let below = tree.path(item);
+        let whole = match (source.is_empty(), below.is_empty()) {
+            (true, _) => below,
+            (false, true) => source.clone(),
+            (false, false) => [&source[..], b"/", &below].concat(),
+        };
+        (whole != path).then_some(whole)
+    }
+
+    /// Directories that no part has and that are needed on the way to a part, parents first.
+    pub fn implied(&self, wanted: impl Fn(usize) -> bool) -> Vec<Vec<u8>> {
+        let mut implied = Vec::new();
+        for (_, part) in self.parts.iter().enumerate().filter(|(n, _)| wanted(*n)) {
+            for end in (0..part.at.len()).filter(|&i| part.at[i] == b'/') {
+                let path = &part.at[..end];
+                if self.directory_at(path).is_none() && !implied.iter().any(|known| known == path) {
+                    implied.push(path.to_vec());
+                }
+            }
+        }
+        let hidden: Vec<&Vec<u8>> = self.moved.values().filter(|path| path.starts_with(VOLUMES)).collect();
+        for path in hidden {
+            for end in (0..path.len()).filter(|&i| path[i] == b'/') {
+                if !implied.iter().any(|known| known == &path[..end]) {
+                    implied.push(path[..end].to_vec());
+                }
+            }
+        }
+        implied.sort();
+        implied
+    }
+
+    /// The part and item that make the directory at a path of the destination.
+    pub fn directory_at(&self, path: &[u8]) -> Option<(u16, ItemId)> {
+        (0u16..).zip(self.parts).find_map(|(n, part)| {
+            let item = part.tree.find(strip(path, &part.at)?)?;
+            let is_there = part.tree.kind(item) == Kind::Directory && !self.is_covered(n, item);
+            is_there.then_some((n, item))
+        })
+    }
+}
+
+/// What of `path` lies below `top`.
+pub fn strip<'p>(path: &'p [u8], top: &[u8]) -> Option<&'p [u8]> {
+    if top.is_empty() {
+        return Some(path);
+    }
+    let rest = path.strip_prefix(top)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix(b"/") }
+}
+
+/// True if `path` is `top` or below it.
+pub fn is_below(path: &[u8], top: &[u8]) -> bool {
+    strip(path, top).is_some()
+}
+
+fn fits(name: &[u8], name_max: usize) -> bool {
+    name.len() <= name_max
+        && !name.is_empty()
+        && name != b"."
+        && name != b".."
+        && !name.iter().any(|b| matches!(b, 0 | b'/'))
+}
+
+/// A name like the one given that a destination can hold and that nothing else in its directory has: its beginning, and
+/// a part of its hash.
+fn other_name(name: &[u8], name_max: usize, tree: &Tree, item: ItemId) -> Vec<u8> {
+    let plain: Vec<u8> = name.iter().map(|&b| if matches!(b, 0 | b'/') { b'_' } else { b }).collect();
+    let hash = blake3::hash(name).to_hex();
+    for digits in [8, 16, 32] {
+        let suffix = format!("~{}", &hash[..digits]);
+        let mut keep = plain.len().min(name_max.saturating_sub(suffix.len()));
+        // A character of several bytes is kept whole or not at all.
+        while keep > 0 && keep < plain.len() && plain[keep] & 0xc0 == 0x80 {
+            keep -= 1;
+        }
+        let other = [&plain[..keep], suffix.as_bytes()].concat();
+        if !tree.children(tree.parent(item)).any(|twin| tree.name(twin) == other) {
+            return other;
+        }
+    }
+    [b"~".as_slice(), hash.as_bytes()].concat()
+}

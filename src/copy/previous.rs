@@ -1,0 +1,147 @@
+//! What earlier runs into the same destination left: their manifests, finished or not ([`Previous`]).
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, BufReader};
+
+use super::done::Done;
+use super::{Error, Hashes};
+use crate::manifest::{Header, Line, NAME, PARTIAL, Reader, Record, Status, parse};
+use crate::node::{Kind, Node};
+use crate::sink::local::Folder;
+use crate::time::Time;
+
+/// The hash of a path, in place of the path.
+pub type Key = [u8; 16];
+
+/// The hash of a path.
+pub fn key(path: &[u8]) -> Key {
+    digest(&[path])
+}
+
+fn digest(parts: &[&[u8]]) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    let mut key = [0; 16];
+    key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    key
+}
+
+/// What a manifest says of a file that was copied whole.
+struct Known {
+    blake3: [u8; 32],
+    file: Key,
+}
+
+/// Manifests of earlier runs, newest first.
+pub struct Previous {
+    names: Vec<String>,
+    known: HashMap<Key, Known>,
+}
+
+impl Previous {
+    /// Reads what there is in offmount's own folder. A manifest that a killed run left unfinished is set aside under
+    /// another name, so that the next run may be killed too.
+    pub fn read(folder: &Folder) -> Result<Self, Error> {
+        let killed = |n: usize| format!("manifest.killed.{n}.jsonl");
+        let mut count = (0..).take_while(|&n| folder.has(&killed(n))).count();
+        if folder.has(PARTIAL) {
+            let set_aside = folder.rename(PARTIAL, &killed(count));
+            set_aside.map_err(|error| Error::Destination("setting an unfinished manifest aside".into(), error))?;
+            count += 1;
+        }
+        let names = (0..count).rev().map(killed).chain(folder.has(NAME).then(|| NAME.into())).collect();
+        let mut previous = Previous { names, known: HashMap::new() };
+        let mut known = HashMap::new();
+        previous.each_line(folder, |header, line| {
+            if let Line::Record(record) = line
+                && let Some(blake3) = record.digests.blake3.filter(|_| is_whole(&record))
+            {
+                let file = fingerprint(volume(header, &record.volume), record.inode, record.size, &record.times);
+                known.entry(key(&record.path)).or_insert(Known { blake3, file });
+            }
+        })?;
+        previous.known = known;
+        Ok(previous)
+    }
+
+    /// True if there was no earlier run.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The hash that a copy of `node` had, where a manifest has the very same file at `path`.
+    pub fn proof(&self, path: &[u8], volume: &str, node: &Node) -> Option<[u8; 32]> {
+        let known = self.known.get(&key(path))?;
+        (known.file == fingerprint(volume, node.id.0, node.size, &node.times)).then_some(known.blake3)
+    }
+
+    /// Hands on, as lines of a manifest, the records of paths that are not in `now`, each once.
+    pub fn carry_over(
+        &self,
+        folder: &Folder,
+        now: &mut HashSet<Key>,
+        hashes: Hashes,
+        mut pass: impl FnMut(&Done),
+    ) -> Result<(), Error> {
+        let mut last: Option<Header> = None;
+        self.each_line(folder, |header, line| {
+            let Line::Record(record) = line else { return };
+            let is_there = matches!(record.status, Status::Copied | Status::AlreadyThere);
+            if !is_there || !now.insert(key(&record.path)) {
+                return;
+            }
+            let mut done = Done::new(hashes);
+            if header.is_some() && header != last.as_ref() {
+                last = header.cloned();
+                last.iter().for_each(|header| header.write(&mut done.lines));
+            }
+            done.add(&record);
+            pass(&done);
+        })
+    }
+
+    /// Removes the manifests that killed runs left: what they say stands in the new one.
+    pub fn remove_killed(&self, folder: &Folder) -> io::Result<()> {
+        self.names.iter().filter(|name| *name != NAME).try_for_each(|name| folder.remove(name))
+    }
+
+    fn each_line(&self, folder: &Folder, mut visit: impl FnMut(Option<&Header>, Line)) -> Result<(), Error> {
+        for name in &self.names {
+            let failed = |error: io::Error| Error::Destination(format!("reading {name}"), error);
+            let Some(file) = folder.open_file(name).map_err(failed)? else { continue };
+            let mut reader = Reader::new(BufReader::with_capacity(1 << 16, file));
+            let (mut line, mut header) = (Vec::new(), None);
+            while reader.next_line(&mut line).map_err(failed)? {
+                match parse(&line) {
+                    Line::Header(new) => header = Some(*new),
+                    other => visit(header.as_ref(), other),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// True if a record proves that the path stood there, with all of its bytes.
+fn is_whole(record: &Record) -> bool {
+    let is_there = matches!(record.status, Status::Copied | Status::AlreadyThere);
+    is_there && record.kind == Kind::File && record.lost.is_empty()
+}
+
+/// What tells a volume apart from others, also in another image: its UUID, or else its name.
+fn volume<'h>(header: Option<&'h Header>, name: &'h str) -> &'h str {
+    let volume = header.and_then(|header| header.volumes.iter().find(|volume| volume.name == name));
+    volume.and_then(|volume| volume.uuid.as_deref()).unwrap_or(name)
+}
+
+/// The same for a file as long as it was not changed.
+fn fingerprint(volume: &str, inode: u64, size: u64, times: &crate::time::Times) -> Key {
+    let time = |time: Option<Time>| {
+        let time = time.unwrap_or_default();
+        [time.secs.to_le_bytes(), u64::from(time.nanos).to_le_bytes()].concat()
+    };
+    let numbers = [inode.to_le_bytes(), size.to_le_bytes()].concat();
+    digest(&[&numbers, &time(times.modified), &time(times.changed), volume.as_bytes()])
+}

@@ -1,0 +1,122 @@
+//! What to do with what stands at a path already.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use super::Hashes;
+use super::hash::Hasher;
+use super::job::{Halt, Job};
+use super::lane::{ContentRead, Lane};
+use super::plan::Planned;
+use crate::bytes::{Span, Spans};
+use crate::fs::content::{Content, Run};
+use crate::manifest::Digests;
+use crate::node::Kind;
+use crate::progress::Progress;
+use crate::sink::{Entry, Failure, Made, Standing};
+
+/// Bytes of the destination read at a time.
+const BUFFER: usize = 256 << 10;
+
+/// True if what stands there is what `entry` would make, attributes aside.
+pub fn is_same_special(entry: &Entry<'_>, standing: &Standing) -> bool {
+    let node = entry.node;
+    standing.kind == node.kind
+        && match node.kind {
+            Kind::Symlink => standing.target == entry.target,
+            Kind::CharDevice | Kind::BlockDevice => standing.device == node.device,
+            Kind::Fifo | Kind::Socket => true,
+            Kind::File | Kind::Directory | Kind::Unknown => false,
+        }
+}
+
+/// Whether `entry` may take the place of what stands there.
+pub fn may_replace(entry: &Entry<'_>, standing: &Standing) -> Result<(), Failure> {
+    match standing.kind {
+        Kind::Directory => Err(Failure::Stands("a directory")),
+        _ if entry.overwrite => Ok(()),
+        Kind::File if entry.node.kind == Kind::File => Err(Failure::Stands("a different file")),
+        Kind::File => Err(Failure::Stands("a file")),
+        Kind::Symlink => Err(Failure::Stands("a different link")),
+        _ => Err(Failure::Stands("something else")),
+    }
+}
+
+/// Which bytes of a file are hashed.
+pub enum Cover<'a> {
+    /// All of them.
+    Whole,
+    /// These alone.
+    Only(&'a [Span]),
+}
+
+/// Hashes what stands in the destination. `None` if the user asked to stop.
+pub fn hash_standing(
+    file: &File,
+    size: u64,
+    cover: &Cover<'_>,
+    hashes: Hashes,
+    progress: &dyn Progress,
+) -> std::io::Result<Option<Digests>> {
+    let (mut hasher, mut buffer) = (Hasher::new(hashes), vec![0; BUFFER.min(size.max(1).next_power_of_two() as usize)]);
+    let whole = [Span::new(0, size)];
+    let spans = match cover {
+        Cover::Whole => &whole[..],
+        Cover::Only(spans) => spans,
+    };
+    for span in spans {
+        let mut at = span.start;
+        while at < span.end {
+            let len = (span.end - at).min(buffer.len() as u64) as usize;
+            match file.read_at(&mut buffer[..len], at)? {
+                0 => return Ok(Some(Digests::default())),
+                n => {
+                    hasher.update(&buffer[..n]);
+                    at += n as u64;
+                }
+            }
+            if progress.interrupted() {
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(hasher.finish()))
+}
+
+impl Job<'_> {
+    /// What the file's content is, if a file of the same size that stands there has the same. An earlier manifest proves it
+    /// without reading the source; without one both are read.
+    pub fn compare_standing(
+        &self,
+        file: &Planned,
+        entry: &Entry<'_>,
+        content: &Content<'_>,
+        runs: &[Run],
+        lane: &mut Lane,
+    ) -> Result<Option<(ContentRead, Made)>, Halt> {
+        let hashes = self.request.hashes;
+        let standing = self.sink.read_back(entry.path)?;
+        let unreadable = |error: std::io::Error| Failure::of("reading what stands there", error);
+        let proof = self.previous.and_then(|previous| previous.proof(entry.path, self.identity(file.part), entry.node));
+        if let Some(proof) = proof {
+            let found =
+                hash_standing(&standing, entry.node.size, &Cover::Whole, hashes, self.progress).map_err(unreadable)?;
+            let digests = found.ok_or(Halt::Interrupted)?;
+            if digests.blake3 == Some(proof) {
+                let read = ContentRead { digests, data_blake3: None, lost: Spans::new() };
+                return Ok(Some((read, Made::new())));
+            }
+        }
+        let read = self.read_file(file, content, runs, lane, None)?;
+        let (cover, wanted) = match read.data_blake3 {
+            Some(hash) => (Cover::Only(entry.data), Some(hash)),
+            None => (Cover::Whole, read.digests.blake3),
+        };
+        let found = hash_standing(&standing, entry.node.size, &cover, hashes, self.progress).map_err(unreadable)?;
+        if found.ok_or(Halt::Interrupted)?.blake3 != wanted {
+            return Ok(None);
+        }
+        // Nothing proves that its attributes were restored: the run that made it may have been killed.
+        Ok(Some((read, self.sink.restore(entry)?)))
+    }
+}
