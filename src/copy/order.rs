@@ -73,7 +73,7 @@ mod tests {
                             if n >= 1000 {
                                 return;
                             }
-                            if n % 97 == 0 {
+                            if n.is_multiple_of(97) {
                                 std::thread::sleep(std::time::Duration::from_millis(1));
                             }
                             order.put(n, n, HELD / 3);
