@@ -133,18 +133,18 @@ impl Volume {
     /// disk. None of them writes to it.
     pub fn advice(&self, path: &Path, is_device: bool) -> Vec<String> {
         let Content::Known(signature) = &self.content else { return Vec::new() };
+        let path = shell_word(&path.to_string_lossy());
         let mut commands = Vec::new();
-        if !is_device || self.name != "disk" {
-            commands.push(format!(
-                "DEVICE=$(losetup --find --show --read-only --offset {} --sizelimit {} {})",
-                self.span.start,
-                self.span.len(),
-                shell_word(&path.to_string_lossy()),
-            ));
-        } else {
-            commands.push(format!("DEVICE={}", shell_word(&path.to_string_lossy())));
+        if signature.advice.iter().any(|line| line.contains("DEVICE")) {
+            commands.push(if is_device && self.span.start == 0 && self.partition.is_none() {
+                format!("DEVICE={path}")
+            } else {
+                let Span { start, .. } = self.span;
+                let size = self.span.len();
+                format!("DEVICE=$(losetup --find --show --read-only --offset {start} --sizelimit {size} {path})")
+            });
         }
-        commands.extend(signature.advice.iter().map(|line| line.replace("DEVICE", "$DEVICE")));
+        commands.extend(signature.advice.iter().map(|line| line.replace("DEVICE", "$DEVICE").replace("IMAGE", &path)));
         commands
     }
 }

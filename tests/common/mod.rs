@@ -198,6 +198,8 @@ struct State {
 
 impl State {
     fn of(image: &Path) -> Self {
+        // A filesystem that allocates late counts the blocks of what was just written later.
+        File::open(image).and_then(|file| file.sync_all()).expect("the image on its disk");
         let meta = fs::metadata(image).unwrap_or_else(|e| panic!("{}: {e}", image.display()));
         State {
             hash: hash_file(image),
