@@ -107,3 +107,62 @@ fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
     IN_SECOND_READER.set(false);
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crosscheck::{Metered, Opened, Seen, Visit};
+    use crate::node::Kind;
+    use crate::source::MemorySource;
+
+    /// Panics on the directory `panic`, reads for ever on `loop`, panics when dropped.
+    struct Crooked(Metered, Arc<Meter>);
+
+    impl Reader for Crooked {
+        fn list(&mut self, dir: &[u8]) -> Result<Vec<Seen>, Refusal> {
+            self.1.allow(1 << 20);
+            match dir {
+                b"panic" => panic!("on purpose"),
+                b"loop" => loop {
+                    self.0.read_exact_at(0, &mut [0; 16]).map_err(|e| Refusal::Fault(e.to_string()))?;
+                },
+                b"bad" => Err(Refusal::Fault("bad".into())),
+                _ => Ok(Vec::new()),
+            }
+        }
+
+        fn read(&mut self, _: &[u8], _: Kind, _: &mut Visit<'_>) -> Result<(), Refusal> {
+            Ok(())
+        }
+    }
+
+    impl Drop for Crooked {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    fn open(source: &Source, meter: Arc<Meter>) -> Opened {
+        Ok(Box::new(Crooked(Metered::new(source.clone(), meter.clone()), meter)))
+    }
+
+    fn peer() -> Peer {
+        Peer { name: "crooked", driver: "none", open, node_limit: |_| None, content_limit: |_| None }
+    }
+
+    #[test]
+    fn panics_and_endless_reads_end_the_call_alone() {
+        let peer = peer();
+        let mut reader = Guarded::new(&peer, Arc::new(MemorySource(vec![0; 16])));
+        let mut list = |dir: &[u8]| reader.call(|reader| reader.list(dir));
+        assert_eq!(list(b"fine"), Ok(Vec::new()));
+        assert_eq!(list(b"panic"), Err(Refusal::Limit("it panicked".into())));
+        assert!(matches!(list(b"loop"), Err(Refusal::Limit(why)) if why.contains("stopped")));
+        assert_eq!(list(b"bad"), Err(Refusal::Fault("bad".into())));
+        assert_eq!(list(b"fine"), Ok(Vec::new()));
+        for _ in 0..=PATIENCE {
+            let _ = list(b"panic");
+        }
+        assert!(list(b"fine").is_err(), "one that panics all the time is not asked again");
+    }
+}
