@@ -119,7 +119,7 @@ impl fmt::Display for Difference {
 }
 
 /// What comparing a volume came to.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Comparison {
     /// Name and version of the second reader; `None` where there is none for this kind of filesystem.
     pub reader: Option<&'static str>,
