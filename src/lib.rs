@@ -18,6 +18,8 @@
 //! | 5 | [`server`] | the server's own paths |
 //! | 5 | [`copy`] | selecting, copying, resuming, verifying |
 //! | 5 | [`crosscheck`] | a second, independent reader |
+//! | 6 | [`report`] | text and JSON of everything above |
+//! | 7 | [`cli`] | the program: arguments to plain requests, one file per command |
 
 pub mod bytes;
 pub mod name;
@@ -40,3 +42,7 @@ pub mod tree;
 pub mod copy;
 pub mod crosscheck;
 pub mod server;
+
+pub mod report;
+
+pub mod cli;

@@ -4,13 +4,17 @@
 //! symbolic links; [`Server::layout`] says where each volume's files go.
 
 mod fstab;
+mod list;
 mod mounts;
 mod place;
 mod resolve;
 mod root;
+mod scope;
 
+pub use list::{Listed, TreeRef, link_target};
 pub use mounts::{Mount, Placed};
 pub use resolve::{Resolved, Unresolved};
+pub use scope::Part;
 
 use std::sync::OnceLock;
 

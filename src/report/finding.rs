@@ -1,0 +1,180 @@
+//! Findings: grouped by code for people, worst first; one record each for programs.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::text::{count, size};
+use crate::bytes::Span;
+use crate::finding::{Code, Cost, Finding, Log, Place, Severity};
+use crate::name;
+
+/// Examples shown of each code.
+const EXAMPLES: usize = 3;
+
+/// A finding as a record in JSON.
+#[derive(Serialize)]
+pub struct FindingRecord<'a> {
+    code: &'static str,
+    severity: Severity,
+    volume: &'a str,
+    #[serde(flatten)]
+    place: &'a Place,
+    title: &'static str,
+    found: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    expected: &'a str,
+    cost: Cost,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    repair: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    e2fsck: &'static [&'static str],
+}
+
+impl<'a> FindingRecord<'a> {
+    /// The record of a finding on a volume of this name.
+    pub fn new(volume: &'a str, finding: &'a Finding) -> Self {
+        let Code(row) = finding.code;
+        FindingRecord {
+            code: row.id,
+            severity: row.severity,
+            volume,
+            place: &finding.place,
+            title: row.title,
+            found: &finding.found,
+            expected: &finding.expected,
+            cost: finding.cost,
+            repair: row.repair,
+            e2fsck: row.e2fsck,
+        }
+    }
+}
+
+/// How often a code was found, and what that costs: also what a log did not keep.
+#[derive(Serialize)]
+pub struct CodeCount {
+    code: &'static str,
+    severity: Severity,
+    count: u64,
+    cost: Cost,
+}
+
+/// The codes of a log with their counts, worst first.
+pub fn code_counts(log: &Log) -> Vec<CodeCount> {
+    let counted = worst_first(log).into_iter();
+    counted
+        .map(|(code, count)| CodeCount { code: code.id, severity: code.severity, count, cost: log.cost(code) })
+        .collect()
+}
+
+fn worst_first(log: &Log) -> Vec<(Code, u64)> {
+    let mut counts: Vec<(Code, u64)> = log.counts().collect();
+    counts.sort_by_key(|(code, count)| (std::cmp::Reverse(code.severity), std::cmp::Reverse(*count), *code));
+    counts
+}
+
+/// A log for people: one paragraph a code, worst first, with the first examples.
+pub fn grouped(log: &Log) -> String {
+    let mut text = String::new();
+    for (code, n) in worst_first(log) {
+        paragraph(&mut text, log, code, n).unwrap_or_default(); // writing to memory can not fail
+    }
+    text
+}
+
+fn paragraph(text: &mut String, log: &Log, code: Code, n: u64) -> std::fmt::Result {
+    writeln!(text, "{:<8} {}: {} ({n}x)", severity(code.severity), code.id, code.title)?;
+    let mut shown = 0;
+    for finding in log.findings().filter(|finding| finding.code == code).take(EXAMPLES) {
+        writeln!(text, "         {}", example(finding))?;
+        shown += 1;
+    }
+    if n > shown {
+        writeln!(text, "         and {} more", n - shown)?;
+    }
+    let Cost { files, bytes } = log.cost(code);
+    if files > 0 || bytes > 0 {
+        writeln!(text, "         costs: {}, {} of contents", count(files, "file"), size(bytes))?;
+    }
+    if !code.repair.is_empty() {
+        writeln!(text, "         a repair would: {}", code.repair)?;
+    }
+    Ok(())
+}
+
+/// One finding in a line: place, what was found, what was expected.
+pub fn example(finding: &Finding) -> String {
+    let mut text = place(&finding.place);
+    if !finding.found.is_empty() {
+        let colon = if text.is_empty() { "" } else { ": " };
+        write!(text, "{colon}{}", name::escaped(finding.found.as_bytes())).unwrap_or_default();
+    }
+    if !finding.expected.is_empty() {
+        write!(text, ", expected {}", name::escaped(finding.expected.as_bytes())).unwrap_or_default();
+    }
+    text
+}
+
+/// A place in words: `inode 12 (/etc/fstab), block 34`; empty for the volume as a whole.
+pub fn place(place: &Place) -> String {
+    let Place { group, inode, block, span, path } = place;
+    let mut words = Vec::new();
+    words.extend(group.map(|n| format!("group {n}")));
+    match (inode, path) {
+        (Some(n), Some(path)) => words.push(format!("inode {n} ({})", name::escaped(path.as_bytes()))),
+        (Some(n), None) => words.push(format!("inode {n}")),
+        (None, Some(path)) => words.push(name::escaped(path.as_bytes()).to_string()),
+        (None, None) => {}
+    }
+    words.extend(block.map(|n| format!("block {n}")));
+    words.extend(span.map(|Span { start, end }| format!("bytes {start} to {end}")));
+    words.join(", ")
+}
+
+/// The word for a severity.
+pub fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Damage => "damage",
+        Severity::Critical => "critical",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::finding::codes! {
+        SMALL = "test-small", Note, "something odd", explain: "", repair: "", e2fsck: [];
+        LARGE = "test-large", Damage, "something wrong", explain: "", repair: "mends it", e2fsck: ["PR_X"];
+    }
+
+    fn log() -> Log {
+        let mut log = Log::keeping(4);
+        log.add(Finding::new(SMALL, Place::volume(), "an odd thing", ""));
+        log.extend((1..=9).map(|n| Finding::new(LARGE, Place::inode(n), "1", "2").costing(1, 1024)));
+        log
+    }
+
+    #[test]
+    fn the_worst_stands_first_and_a_screen_suffices() {
+        let expected = "damage   test-large: something wrong (9x)\n         inode 1: 1, expected 2\n         inode 2: 1, \
+                        expected 2\n         inode 3: 1, expected 2\n         and 6 more\n         costs: 9 files, 9.0 KiB \
+                        of contents\n         a repair would: mends it\nnote     test-small: something odd (1x)\n         \
+                        an odd thing\n";
+        assert_eq!(grouped(&log()), expected);
+        assert_eq!(TABLE.len(), 2);
+    }
+
+    #[test]
+    fn a_record_has_code_place_and_problem_name() {
+        let log = log();
+        let finding = log.findings().next().unwrap();
+        let json = serde_json::to_value(FindingRecord::new("p2", finding)).unwrap();
+        assert_eq!(json["code"], "test-large");
+        assert_eq!(json["inode"], 1);
+        assert_eq!(json["e2fsck"][0], "PR_X");
+        assert_eq!(json["volume"], "p2");
+    }
+}
