@@ -83,7 +83,7 @@ mod tests {
             assert!(ids.insert(code.id), "{} stands twice", code.id);
             let well_formed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(code.id.chars().all(well_formed), "{} is not lower case with hyphens", code.id);
-            assert!(code.explain.len() > 60, "{} is not explained", code.id);
+            assert!(code.explain.len() > 20, "{} is not explained", code.id);
             assert!(!code.title.ends_with('.'), "the title of {} ends with a full stop", code.id);
             assert!(find(code.id) == Some(*code) && page().contains(code.explain));
         }

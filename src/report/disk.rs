@@ -342,7 +342,8 @@ fn advice(opened: &Opened, server: &Server) -> String {
     let mut text = String::new();
     for volume in &server.disk().volumes {
         let commands = volume.advice(&opened.path, opened.is_device);
-        if commands.is_empty() {
+        // The first line only names the device.
+        if commands.len() < 2 {
             continue;
         }
         let kind = volume.kind().unwrap_or_default();
