@@ -20,7 +20,7 @@ use crate::progress::Progress;
 use crate::source::{Source, SourceGone};
 
 /// Every filesystem offmount reads, in the order they are tried.
-pub const DRIVERS: &[&Driver] = &[&fat::DRIVER];
+pub const DRIVERS: &[&Driver] = &[&ext::DRIVER, &fat::DRIVER];
 
 /// Opens a filesystem; `None` where nothing of the driver's kind is there.
 pub type Open = fn(&Members, &OpenOptions, &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone>;

@@ -41,6 +41,13 @@ crate::finding::codes! {
         repair: "takes a backup",
         e2fsck: [];
 
+    // The volume's past.
+    ERRORS_RECORDED = "ext-errors-recorded", Warning,
+        "the filesystem recorded errors while it was in use",
+        explain: "The kernel met errors on this volume while it was mounted and counted them in the superblock. They say that something was wrong then; a check tells what is wrong now.",
+        repair: "checks the whole volume and clears the count",
+        e2fsck: [];
+
     // The journal.
     JOURNAL_SUPERBLOCK = "ext-journal-superblock", Damage,
         "the journal's superblock is damaged",
@@ -72,4 +79,117 @@ crate::finding::codes! {
         explain: "What the journal holds is not replayed: changes of the last seconds before the server died may be missing.",
         repair: "asks for the device, or makes the volume one without journal",
         e2fsck: [];
+    JOURNAL_REPLAYED = "ext-journal-replayed", Note,
+        "transactions waited in the journal",
+        explain: "The volume was not cleanly unmounted. What its journal holds was replayed in memory, as a mount would do it on the disk, and everything shown is the state after that. Not one byte was written.",
+        repair: "replays the journal onto the disk",
+        e2fsck: [];
+    JOURNAL_UNFLAGGED = "ext-journal-unflagged", Warning,
+        "the journal holds transactions, and the superblock does not say so",
+        explain: "The superblock says that nothing waits in the journal, but its log has a beginning. Mostly the superblock was restored from a backup. The transactions were replayed in memory; see what the volume holds without them with --no-replay.",
+        repair: "replays the journal",
+        e2fsck: ["PR_0_JOURNAL_RUN"];
+
+    // Orphans.
+    ORPHAN_LIST = "ext-orphan-list", Damage,
+        "the list of orphans leads nowhere",
+        explain: "The list of files that were unlinked while open, or being truncated, names an impossible inode or goes in a circle. No file that a directory names is lost by it.",
+        repair: "clears the list",
+        e2fsck: ["PR_0_ORPHAN_ILLEGAL_HEAD_INODE", "PR_0_ORPHAN_ILLEGAL_INODE"];
+    ORPHAN_FILE = "ext-orphan-file", Damage,
+        "the orphan file is damaged",
+        explain: "The file that lists what was unlinked while open, or being truncated, can not be read in whole. No file that a directory names is lost by it.",
+        repair: "makes a new one",
+        e2fsck: ["PR_0_ORPHAN_FILE_BAD_MAGIC", "PR_0_ORPHAN_FILE_BAD_CHECKSUM", "PR_0_ORPHAN_FILE_CORRUPTED"];
+
+    // Where a file's bytes lie.
+    MAP_BLOCK = "ext-map-block", Damage,
+        "a file's map leads outside the volume, or back into itself",
+        explain: "The inode, or a block of its map, names a block that can not be one of this file. The bytes it stood for are lost unless they are found by other means; all others are kept.",
+        repair: "clears the pointer, so that the bytes become a hole",
+        e2fsck: ["PR_1_ILLEGAL_BLOCK_NUM", "PR_1_EXTENT_BAD_START_BLK", "PR_1_EXTENT_ENDS_BEYOND"];
+    MAP_UNREADABLE = "ext-map-unreadable", Damage,
+        "a block of a file's map can not be read",
+        explain: "The disk does not give back a block that says where parts of the file lie. Those parts are lost unless they are found by other means.",
+        repair: "clears the pointer to it",
+        e2fsck: ["PR_1_BLOCK_ITERATE"];
+    MAP_INLINE = "ext-map-inline", Damage,
+        "a file kept in its inode is longer than the inode has room for",
+        explain: "The inode says that it holds the contents itself, and its size is more than it holds. The bytes beyond are lost.",
+        repair: "corrects the size",
+        e2fsck: ["PR_1_INLINE_DATA_SIZE"];
+    EXTENT_MAGIC = "ext-extent-magic", Damage,
+        "a node of an extent tree is none",
+        explain: "A block that must hold part of a file's map, or the inode's own part, holds something else. The bytes it covered are lost unless they are found by other means.",
+        repair: "clears the node, so that the bytes become a hole",
+        e2fsck: ["PR_1_EXTENT_HEADER_INVALID", "PR_1_EXTENT_BAD_HEADER", "PR_1_MISSING_EXTENT_HEADER"];
+    EXTENT_DEPTH = "ext-extent-depth", Damage,
+        "a node of an extent tree has the wrong depth",
+        explain: "A node says that it is at another height of the tree than where it stands. It was read as what its place makes it.",
+        repair: "clears the node",
+        e2fsck: ["PR_1_EXTENT_HEADER_INVALID"];
+    EXTENT_ENTRIES = "ext-extent-entries", Damage,
+        "a node of an extent tree claims more entries than it has room for",
+        explain: "The count of entries is wrong. Those that fit were read and judged one by one.",
+        repair: "clears the node",
+        e2fsck: ["PR_1_EXTENT_HEADER_INVALID"];
+    EXTENT_RANGE = "ext-extent-range", Damage,
+        "an extent overlaps another, or is empty, or lies outside its node",
+        explain: "An entry of a file's map contradicts the entries before it or the node above. It was left out; the bytes it stood for read as a hole.",
+        repair: "clears the entry",
+        e2fsck: ["PR_1_OUT_OF_ORDER_EXTENTS", "PR_1_EXTENT_INVALID", "PR_1_EXTENT_LENGTH_ZERO"];
+    EXTENT_CHECKSUM = "ext-extent-checksum", Damage,
+        "the checksum of a node of an extent tree does not match",
+        explain: "The block is not what was written last. Its entries were judged one by one and used where they are possible.",
+        repair: "clears the node, or accepts it if all entries are possible",
+        e2fsck: ["PR_1_EXTENT_CSUM_INVALID", "PR_1_EXTENT_ONLY_CSUM_INVALID"];
+
+    // Directories.
+    DIR_ENTRY = "ext-dir-entry", Damage,
+        "a directory entry is damaged",
+        explain: "An entry of a directory is impossible. It was left out, and the entries behind it were found again one by one.",
+        repair: "clears the entry, or the rest of the block",
+        e2fsck: ["PR_2_DIR_CORRUPTED", "PR_2_BAD_INO"];
+    DIR_UNREADABLE = "ext-dir-unreadable", Damage,
+        "a block of a directory can not be read",
+        explain: "The disk does not give back a block of names. What it named is found by its inode, without its name.",
+        repair: "replaces the block by an empty one; what it named goes to lost+found",
+        e2fsck: ["PR_2_READ_DIRBLOCK"];
+    DIR_CHECKSUM = "ext-dir-checksum", Damage,
+        "the checksum of a directory block does not match",
+        explain: "The block is not what was written last. Its entries were judged one by one and used where they are possible.",
+        repair: "rewrites the checksum if all entries are possible, or salvages the block",
+        e2fsck: ["PR_2_LEAF_NODE_CSUM_INVALID", "PR_2_LEAF_NODE_ONLY_CSUM_INVALID"];
+    DIR_NO_CHECKSUM = "ext-dir-no-checksum", Damage,
+        "a directory block has no checksum where it must have one",
+        explain: "The volume keeps a checksum in each directory block, and this one has none. Its entries were judged one by one and used where they are possible.",
+        repair: "rebuilds the directory",
+        e2fsck: ["PR_2_LEAF_NODE_MISSING_CSUM"];
+
+    // Extended attributes.
+    XATTR_BLOCK = "ext-xattr-block", Damage,
+        "the block of extended attributes is none",
+        explain: "The inode names a block for its attributes that holds something else or lies outside the volume. Attributes that stand in the inode itself are kept.",
+        repair: "clears the pointer",
+        e2fsck: ["PR_1_BAD_EA_BLOCK", "PR_1_READ_EA_BLOCK"];
+    XATTR_UNREADABLE = "ext-xattr-unreadable", Damage,
+        "extended attributes can not be read",
+        explain: "The disk does not give back the block with the attributes or with the value of one.",
+        repair: "clears the pointer",
+        e2fsck: ["PR_1_READ_EA_BLOCK"];
+    XATTR_CHECKSUM = "ext-xattr-checksum", Damage,
+        "the checksum of a block of extended attributes does not match",
+        explain: "The block is not what was written last. Its attributes were used where they are possible.",
+        repair: "rewrites the checksum if all is possible, or clears the block",
+        e2fsck: ["PR_1_EA_BLOCK_CSUM_INVALID", "PR_1_EA_BLOCK_ONLY_CSUM_INVALID"];
+    XATTR_ENTRY = "ext-xattr-entry", Damage,
+        "an extended attribute is damaged",
+        explain: "The list of attributes does not end as it should, or a value lies outside the place that attributes have. What could be read is kept.",
+        repair: "clears the attributes",
+        e2fsck: ["PR_1_EA_BAD_NAME", "PR_1_EA_BAD_VALUE", "PR_1_ATTR_VALUE_BLOCK", "PR_1_ATTR_VALUE_SIZE"];
+    XATTR_INODE = "ext-xattr-inode", Damage,
+        "the value of an extended attribute does not stand where it should",
+        explain: "A large value is kept in an inode of its own, and that inode holds no such value or one with another checksum.",
+        repair: "clears the attribute",
+        e2fsck: ["PR_1_ATTR_VALUE_EA_INODE"];
 }

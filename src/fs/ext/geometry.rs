@@ -75,6 +75,10 @@ pub struct Group {
     pub inodes_used: u32,
     /// `bg_flags`, 0 where the descriptor is not proved.
     pub flags: u16,
+    /// Free clusters, as the descriptor counts them; never more than the group has.
+    pub free_clusters: u32,
+    /// Free inodes, as the descriptor counts them; never more than the group has.
+    pub free_inodes: u32,
 }
 
 /// Why a superblock, or what was inferred in place of one, describes no possible volume.
@@ -205,6 +209,8 @@ impl Geometry {
             inode_bitmap: bitmaps[1],
             inodes_used: if proved { self.inodes_used(&descriptor) } else { self.inodes_per_group },
             flags: if proved { descriptor.bg_flags.get() } else { 0 },
+            free_clusters: descriptor.free_blocks_count().min(self.group_blocks(nr).div_ceil(self.cluster_blocks)),
+            free_inodes: descriptor.free_inodes_count().min(self.inodes_per_group),
         }
     }
 

@@ -1,19 +1,235 @@
 //! ext2, ext3 and ext4.
 //!
-//! Three steps are never mixed. *Decode*: [`disk`] has the structures as they lie. *Judge*: [`geometry`], [`inode`],
-//! [`map`], [`dir`] and [`xattr`] take them field by field, note what is wrong and keep the rest. *Use*: only judged
-//! values reach [`Ext`], which answers as a [`FileSystem`](crate::fs::FileSystem).
+//! Three steps are never mixed. *Decode*: `disk` has the structures as they lie. *Judge*: `geometry`, `inode`, `map`,
+//! `dir` and `xattr` take them field by field, note what is wrong and keep the rest. *Use*: only judged values reach
+//! [`Ext`], which answers as a [`FileSystem`].
+//!
+//! A volume is opened in the order of `open`: evidence of its geometry (`evidence`), the journal replayed in memory
+//! (`journal`), evidence again as the journal left it, orphans (`orphan`). What damaged tables no longer lead to is
+//! `salvage`'s to find; the reader asks it at the seams that module names.
 
 #![allow(dead_code, reason = "the reader on top of these is being laid")]
 
 pub mod codes;
 
+mod census;
 mod check;
 mod checksum;
+mod details;
+mod dir;
 mod disk;
 mod evidence;
 mod feature;
 mod geometry;
+mod inode;
 mod journal;
+mod map;
 mod number;
+mod open;
+mod orphan;
+mod recover;
 mod salvage;
+mod sniff;
+mod tables;
+mod volume;
+mod xattr;
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use rayon::prelude::*;
+
+use disk::superblock::Superblock;
+use inode::Inode;
+use number::InodeNr;
+use volume::Volume;
+
+use super::{Census, CheckReport, Driver, FileSystem, JournalState, OpenOptions, Stray, Summary};
+use crate::finding::Log;
+use crate::node::{Backing, Entry, Extent, Judged, Kind, Mapping, Node, NodeId, Trust, Xattr};
+use crate::progress::Progress;
+use crate::source::{Source, SourceGone};
+
+/// ext2, ext3 and ext4.
+pub const DRIVER: Driver =
+    Driver { name: "ext", codes: codes::TABLE, sniff: sniff::sniff, scan: |_, _| Ok(Vec::new()), open: open::open };
+
+/// Inodes that one thread reads before it asks for more.
+const NODES_PER_TASK: usize = 1024;
+
+/// An opened volume.
+struct Ext {
+    /// Reads metadata as the journal left it.
+    volume: Volume,
+    /// The disk as it lies.
+    disk: Source,
+    /// The superblock as it lies.
+    superblock_on_disk: Superblock,
+    options: OpenOptions,
+    journal: Option<JournalState>,
+    /// Inodes unlinked while open, or being truncated.
+    orphans: BTreeSet<InodeNr>,
+    /// What was found wrong while opening.
+    log: Log,
+    decisions: Vec<String>,
+}
+
+impl Ext {
+    /// The inode of a node, used or not.
+    fn inode(&self, id: NodeId) -> Result<Option<Inode<'static>>, SourceGone> {
+        match InodeNr::of(id) {
+            Some(nr) => self.volume.inode(nr),
+            None => Ok(None),
+        }
+    }
+
+    /// The node of an inode that is used, or was.
+    fn node_of(&self, inode: &Inode<'_>) -> Result<Node, SourceGone> {
+        let geometry = &self.volume.geometry;
+        let mut node = inode.node(geometry, self.orphans.contains(&inode.nr));
+        if node.kind != Kind::Directory && node.size > 0 && !inode.has_possible_size(geometry) {
+            node.size = map::mapped_end(&self.volume, inode)?;
+            node.trust = Trust::Doubtful;
+        }
+        node.size = node.size.min(geometry.max_file_size(true));
+        Ok(node)
+    }
+
+    /// The node of an inode that a directory may name.
+    fn used(&self, inode: Option<Inode<'_>>) -> Result<Option<Node>, SourceGone> {
+        let Some(inode) = inode.filter(|inode| inode.is_in_use() && !self.is_left_over(inode)) else {
+            return Ok(None);
+        };
+        self.node_of(&inode).map(Some)
+    }
+
+    /// True where a proved descriptor says that the inode was never used, and nothing proves the contrary: what lies
+    /// there is of an older filesystem.
+    fn is_left_over(&self, inode: &Inode<'_>) -> bool {
+        let geometry = &self.volume.geometry;
+        let (group, index) = geometry.group_of_inode(inode.nr);
+        let never_used = geometry.groups.get(group.0 as usize).is_none_or(|group| index >= group.inodes_used);
+        never_used && geometry.has_checksums() && !inode.is_proved(geometry)
+    }
+}
+
+impl FileSystem for Ext {
+    fn driver(&self) -> &'static Driver {
+        &DRIVER
+    }
+
+    fn summary(&self) -> Summary {
+        let (geometry, sb) = (&self.volume.geometry, &self.volume.superblock);
+        let block_size = u64::from(geometry.block_size);
+        let free: u64 = geometry.groups.iter().map(|group| u64::from(group.free_clusters)).sum();
+        let free_inodes: u64 = geometry.groups.iter().map(|group| u64::from(group.free_inodes)).sum();
+        let inodes = u64::from(geometry.inodes);
+        Summary {
+            kind: sniff::kind(geometry.features),
+            label: Some(geometry.label.clone()).filter(|label| !label.is_empty()),
+            uuid: sniff::uuid(&geometry.uuid),
+            block_size,
+            size: geometry.len(),
+            used: Some(geometry.blocks.saturating_sub(free * u64::from(geometry.cluster_blocks)) * block_size),
+            inodes: Some((inodes, inodes.saturating_sub(free_inodes))),
+            state: sniff::states(&self.superblock_on_disk),
+            features: geometry.features.names(),
+            last_mounted: sniff::last_mounted(sb),
+            decisions: self.decisions.clone(),
+        }
+    }
+
+    fn log(&self) -> Log {
+        self.log.clone()
+    }
+
+    fn source(&self, member: u16) -> Option<&Source> {
+        (member == 0).then_some(&self.volume.source)
+    }
+
+    fn root(&self) -> NodeId {
+        InodeNr::ROOT.node()
+    }
+
+    fn node(&self, id: NodeId) -> Result<Option<Node>, SourceGone> {
+        let inode = self.inode(id)?;
+        self.used(inode)
+    }
+
+    fn nodes(&self, ids: &[NodeId]) -> Result<Vec<Option<Node>>, SourceGone> {
+        let read = |ids: &[NodeId]| {
+            let mut inodes = self.volume.inodes();
+            let node = |id: &NodeId| match InodeNr::of(*id) {
+                Some(nr) => self.used(inodes.read(nr)?),
+                None => Ok(None),
+            };
+            ids.iter().map(node).collect::<Result<Vec<_>, SourceGone>>()
+        };
+        if ids.len() <= NODES_PER_TASK {
+            return read(ids);
+        }
+        Ok(ids.par_chunks(NODES_PER_TASK).map(read).collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    fn entries(&self, dir: &Node, visit: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<Judged<()>, SourceGone> {
+        match self.inode(dir.id)? {
+            Some(inode) => dir::visit(&self.volume, &inode, dir.size, visit),
+            None => Ok(Judged { trust: Trust::Partial, ..Judged::default() }),
+        }
+    }
+
+    fn parent(&self, dir: &Node) -> Result<Option<NodeId>, SourceGone> {
+        match self.inode(dir.id)? {
+            Some(inode) => dir::parent(&self.volume, &inode, dir.size),
+            None => Ok(None),
+        }
+    }
+
+    fn lookup(&self, dir: &Node, name: &[u8]) -> Result<Option<Entry>, SourceGone> {
+        let Some(inode) = self.inode(dir.id)? else { return Ok(None) };
+        dir::lookup(&self.volume, &inode, dir.size, name)
+    }
+
+    fn mapping(&self, node: &Node) -> Result<Mapping, SourceGone> {
+        match self.inode(node.id)? {
+            Some(inode) => map::map(&self.volume, &inode, node.size),
+            None => {
+                let lost = Extent { logical: 0, len: node.size, backing: Backing::Lost };
+                let extents = if node.size > 0 { vec![lost] } else { Vec::new() };
+                Ok(Mapping { extents, trust: Trust::Partial, findings: Vec::new() })
+            }
+        }
+    }
+
+    fn xattrs(&self, node: &Node) -> Result<Judged<Vec<Xattr>>, SourceGone> {
+        match self.inode(node.id)? {
+            Some(inode) => xattr::read(&self.volume, &inode),
+            None => Ok(Judged::default()),
+        }
+    }
+
+    fn details(&self, node: &Node) -> Result<Vec<(&'static str, String)>, SourceGone> {
+        Ok(self.inode(node.id)?.map_or_else(Vec::new, |inode| details::details(self, &inode)))
+    }
+
+    fn census(
+        &self,
+        which: Census,
+        progress: &dyn Progress,
+        visit: &mut dyn FnMut(Node) -> ControlFlow<()>,
+    ) -> Result<(), SourceGone> {
+        census::census(self, which, progress, visit)
+    }
+
+    fn salvage(&self, progress: &dyn Progress) -> Result<(), SourceGone> {
+        salvage::salvage(self, progress)
+    }
+
+    fn strays(&self, reached: &dyn Fn(NodeId) -> bool, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
+        salvage::strays(self, reached, progress)
+    }
+
+    fn check(&self, progress: &dyn Progress) -> Result<CheckReport, SourceGone> {
+        check::check(self, progress)
+    }
+}

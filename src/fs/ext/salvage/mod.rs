@@ -8,11 +8,13 @@
 //!   found in it come before those of the disk.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::evidence::Evidence;
 use super::number::{BlockNr, InodeNr};
-use crate::fs::OpenOptions;
+use super::{Ext, census};
+use crate::fs::{Census, OpenOptions, Stray};
 use crate::node::{Entry, NodeId};
 use crate::progress::Progress;
 use crate::source::{Source, SourceGone};
@@ -38,4 +40,21 @@ pub struct Remains {
     pub entries: HashMap<InodeNr, Vec<Entry>>,
     /// The parents of directories whose `..` is lost.
     pub parents: HashMap<InodeNr, NodeId>,
+}
+
+/// Searches the whole volume, once.
+pub fn salvage(_ext: &Ext, _progress: &dyn Progress) -> Result<(), SourceGone> {
+    Ok(())
+}
+
+/// The inodes in use that no directory named.
+pub fn strays(ext: &Ext, reached: &dyn Fn(NodeId) -> bool, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
+    let mut strays = Vec::new();
+    census::census(ext, Census::InUse, progress, &mut |node| {
+        if !reached(node.id) {
+            strays.push(Stray { node, parent: None, name: None });
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(strays)
 }

@@ -1,0 +1,154 @@
+//! Extent trees: the ext4 documentation, `ifork.rst`.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::Runs;
+use crate::fs::ext::checksum::Seed;
+use crate::fs::ext::codes;
+use crate::fs::ext::disk::at;
+use crate::fs::ext::disk::extent::{ENTRY_SIZE, Extent, ExtentHeader, ExtentIdx, MAGIC, MAX_DEPTH};
+use crate::fs::ext::inode::Inode;
+use crate::fs::ext::number::BlockNr;
+use crate::source::SourceGone;
+
+/// A file has blocks 0 to this one, exclusive.
+const LOGICAL_END: u64 = 1 << 32;
+
+/// Maps what the tree of `inode` leads to.
+pub fn map(runs: &mut Runs<'_>, inode: &Inode<'_>) -> Result<(), SourceGone> {
+    let seed = runs.volume.geometry.has_checksums().then(|| inode.seed(&runs.volume.geometry));
+    let mut tree = Tree { runs, seed, visited: HashSet::new() };
+    tree.node(&inode.raw.i_block, None, None, 0..LOGICAL_END)
+}
+
+struct Tree<'t, 'v> {
+    runs: &'t mut Runs<'v>,
+    /// What checksums begin with, where there are any.
+    seed: Option<Seed>,
+    /// Blocks of the tree read so far: none is read twice, so damage can make no loop.
+    visited: HashSet<BlockNr>,
+}
+
+impl Tree<'_, '_> {
+    /// Maps the blocks of the file in `range`, as the node in `bytes` says. `depth` is what its parent expects.
+    fn node(
+        &mut self,
+        bytes: &[u8],
+        block: Option<BlockNr>,
+        depth: Option<u16>,
+        range: Range<u64>,
+    ) -> Result<(), SourceGone> {
+        let header: Option<ExtentHeader> = at(bytes, 0);
+        let Some(header) = header.filter(|header| header.eh_magic.get() == MAGIC) else {
+            let found = crate::bytes::le16(bytes, 0).unwrap_or(0);
+            self.note(codes::EXTENT_MAGIC, block, || (format!("{found:04x}"), format!("{MAGIC:04x}")));
+            self.lose(range);
+            return Ok(());
+        };
+        let depth = match (header.eh_depth.get(), depth) {
+            (found, Some(expected)) if found != expected => {
+                self.note(codes::EXTENT_DEPTH, block, || (found.to_string(), expected.to_string()));
+                expected
+            }
+            (found, _) if found > MAX_DEPTH => {
+                self.note(codes::EXTENT_DEPTH, block, || (found.to_string(), format!("at most {MAX_DEPTH}")));
+                self.lose(range);
+                return Ok(());
+            }
+            (found, _) => found,
+        };
+        let room = bytes.len() / ENTRY_SIZE - 1;
+        let (found, max) = (usize::from(header.eh_entries.get()), usize::from(header.eh_max.get()));
+        if found > max.min(room) {
+            self.note(codes::EXTENT_ENTRIES, block, || (found.to_string(), format!("at most {}", max.min(room))));
+        }
+        let entries = &bytes[ENTRY_SIZE..ENTRY_SIZE * (1 + found.min(room))];
+        if depth == 0 {
+            self.leaf(entries, block, range)
+        } else {
+            self.index(entries, block, depth, range)?
+        };
+        Ok(())
+    }
+
+    fn leaf(&mut self, entries: &[u8], block: Option<BlockNr>, range: Range<u64>) {
+        let mut free_from = range.start;
+        for extent in entries.chunks_exact(ENTRY_SIZE).filter_map(|entry| at::<Extent>(entry, 0)) {
+            let (logical, len) = (u64::from(extent.ee_block.get()), u64::from(extent.len()));
+            if len == 0 || logical < free_from || logical + len > range.end {
+                self.note(codes::EXTENT_RANGE, block, || {
+                    (format!("{len} blocks at {logical}"), format!("within {free_from} to {}", range.end - 1))
+                });
+                continue;
+            }
+            free_from = logical + len;
+            match self.runs.volume.geometry.blocks_on_volume(extent.start(), len) {
+                Some(_) if extent.is_unwritten() => self.runs.unwritten(logical, len),
+                Some(start) => self.runs.data(logical, len, start),
+                None => {
+                    let expected = self.runs.volume.geometry.block_range();
+                    self.note(codes::MAP_BLOCK, block, || (format!("{len} blocks at {}", extent.start()), expected));
+                    self.runs.lost(logical, len);
+                }
+            }
+        }
+    }
+
+    fn index(
+        &mut self,
+        entries: &[u8],
+        block: Option<BlockNr>,
+        depth: u16,
+        range: Range<u64>,
+    ) -> Result<(), SourceGone> {
+        let entries: Vec<ExtentIdx> = entries.chunks_exact(ENTRY_SIZE).filter_map(|entry| at(entry, 0)).collect();
+        let mut free_from = range.start;
+        for (i, entry) in entries.iter().enumerate() {
+            let logical = u64::from(entry.ei_block.get());
+            if logical < free_from || logical >= range.end {
+                self.note(codes::EXTENT_RANGE, block, || {
+                    (format!("index at {logical}"), format!("within {free_from} to {}", range.end - 1))
+                });
+                continue;
+            }
+            let next = entries[i + 1..].iter().map(|next| u64::from(next.ei_block.get())).find(|next| *next > logical);
+            let end = next.unwrap_or(range.end).min(range.end);
+            free_from = end;
+            if logical < self.runs.blocks() {
+                self.below(entry.leaf(), depth - 1, logical..end)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Maps what the node in block `nr` says.
+    fn below(&mut self, nr: u64, depth: u16, range: Range<u64>) -> Result<(), SourceGone> {
+        let volume = self.runs.volume;
+        let Some(block) = volume.geometry.block(nr).filter(|block| self.visited.insert(*block)) else {
+            let expected = volume.geometry.block_range();
+            self.note(codes::MAP_BLOCK, None, || (format!("node of the tree in block {nr}"), expected));
+            self.lose(range);
+            return Ok(());
+        };
+        let Some(bytes) = volume.block(block)? else {
+            self.note(codes::MAP_UNREADABLE, Some(block), Default::default);
+            self.lose(range);
+            return Ok(());
+        };
+        if let Some(sums) = self.seed.and_then(|seed| seed.extent_block(&bytes)).filter(|sums| !sums.agree()) {
+            self.note(codes::EXTENT_CHECKSUM, Some(block), || {
+                (format!("{:08x}", sums.found), format!("{:08x}", sums.computed))
+            });
+        }
+        self.node(&bytes, Some(block), Some(depth), range)
+    }
+
+    fn lose(&mut self, range: Range<u64>) {
+        self.runs.lost(range.start, range.end - range.start);
+    }
+
+    fn note(&mut self, code: crate::finding::Code, block: Option<BlockNr>, facts: impl FnOnce() -> (String, String)) {
+        self.runs.note(code, block.map(|block| block.0), facts);
+    }
+}

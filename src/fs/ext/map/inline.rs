@@ -1,0 +1,12 @@
+//! Contents in the inode: the ext4 documentation, `inlinedata.rst`.
+
+use super::Runs;
+use crate::fs::ext::inode::Inode;
+use crate::fs::ext::xattr;
+
+/// Maps the contents that stand in place of the map, and go on in the attribute `system.data`.
+pub fn map(runs: &mut Runs<'_>, inode: &Inode<'_>) {
+    let mut bytes = inode.raw.i_block.to_vec();
+    bytes.extend_from_slice(xattr::inline_data(inode, &runs.volume.geometry));
+    runs.inline(bytes);
+}

@@ -1,0 +1,134 @@
+//! Where a file's bytes lie: [`map`], over every way in which an inode says it.
+//!
+//! What is wrong with a map costs only the blocks it leads to: they are [`Backing::Lost`], the rest stays.
+
+mod extents;
+mod inline;
+mod pointers;
+
+use super::codes;
+use super::inode::{Inode, Layout};
+use super::number::BlockNr;
+use super::volume::Volume;
+use crate::finding::{Code, Finding, Place};
+use crate::node::{Backing, Extent, Mapping, Trust};
+use crate::source::SourceGone;
+
+/// Findings kept of one map: a ruined one has thousands that say the same.
+const MAX_FINDINGS: usize = 16;
+
+/// Where the first `size` bytes of an inode's contents lie.
+pub fn map(volume: &Volume, inode: &Inode<'_>, size: u64) -> Result<Mapping, SourceGone> {
+    let mut runs = Runs::new(volume, inode, size);
+    match inode.layout(&volume.geometry) {
+        Layout::Nothing => {}
+        Layout::Inline => inline::map(&mut runs, inode),
+        Layout::FastLink => runs.inline(inode.raw.i_block.to_vec()),
+        Layout::Extents => extents::map(&mut runs, inode)?,
+        Layout::Pointers => pointers::map(&mut runs, inode)?,
+    }
+    Ok(runs.finish())
+}
+
+/// How far the blocks that an inode maps reach, in bytes: what its size must be at least. Reads the whole map.
+pub fn mapped_end(volume: &Volume, inode: &Inode<'_>) -> Result<u64, SourceGone> {
+    let mapping = map(volume, inode, u64::MAX)?;
+    let is_mapped = |extent: &&Extent| matches!(extent.backing, Backing::Device { .. } | Backing::Inline(_));
+    Ok(mapping.extents.iter().rev().find(is_mapped).map_or(0, |extent| extent.span().end))
+}
+
+/// Collects a mapping block by block, in ascending order.
+struct Runs<'v> {
+    volume: &'v Volume,
+    place: Place,
+    size: u64,
+    mapping: Mapping,
+}
+
+impl<'v> Runs<'v> {
+    fn new(volume: &'v Volume, inode: &Inode<'_>, size: u64) -> Self {
+        Runs { volume, place: Place::inode(inode.nr.0.into()), size, mapping: Mapping::default() }
+    }
+
+    fn block_size(&self) -> u64 {
+        self.volume.geometry.block_size.into()
+    }
+
+    /// Blocks of the file that its size reaches.
+    fn blocks(&self) -> u64 {
+        self.size.div_ceil(self.block_size())
+    }
+
+    /// `count` blocks of the file from `logical` lie on the volume from `start` on.
+    fn data(&mut self, logical: u64, count: u64, start: BlockNr) {
+        let offset = self.volume.geometry.offset(start);
+        self.push(logical, count, Backing::Device { member: 0, offset });
+    }
+
+    /// `count` blocks are allocated and were never written.
+    fn unwritten(&mut self, logical: u64, count: u64) {
+        self.push(logical, count, Backing::Zero);
+    }
+
+    /// It is not known where `count` blocks lie.
+    fn lost(&mut self, logical: u64, count: u64) {
+        if logical < self.blocks() && count > 0 {
+            self.mapping.trust = self.mapping.trust.max(Trust::Partial);
+            self.push(logical, count, Backing::Lost);
+        }
+    }
+
+    /// The contents stand in the metadata. What the size has beyond them is lost.
+    fn inline(&mut self, bytes: Vec<u8>) {
+        let len = self.size.min(bytes.len() as u64);
+        if len > 0 {
+            self.mapping.extents.push(Extent { logical: 0, len, backing: Backing::Inline(bytes.into()) });
+        }
+        if len < self.size {
+            let expected = format!("{} bytes", self.size);
+            self.note(codes::MAP_INLINE, None, || (format!("{len} bytes"), expected));
+            self.mapping.trust = self.mapping.trust.max(Trust::Partial);
+            self.mapping.extents.push(Extent { logical: len, len: self.size - len, backing: Backing::Lost });
+        }
+    }
+
+    fn push(&mut self, logical: u64, count: u64, backing: Backing) {
+        let start = logical.saturating_mul(self.block_size()).min(self.size);
+        let end = logical.saturating_add(count).saturating_mul(self.block_size()).min(self.size);
+        if start == end {
+            return;
+        }
+        if let Some(last) = self.mapping.extents.last_mut().filter(|last| last.span().end == start) {
+            let joined = match (&last.backing, &backing) {
+                (Backing::Device { offset: before, .. }, Backing::Device { offset, .. }) => {
+                    before + last.len == *offset
+                }
+                (Backing::Zero, Backing::Zero) | (Backing::Lost, Backing::Lost) => true,
+                _ => false,
+            };
+            if joined {
+                last.len += end - start;
+                return;
+            }
+        }
+        self.mapping.extents.push(Extent { logical: start, len: end - start, backing });
+    }
+
+    /// Notes what is wrong; the trust of the file falls to `unproven` at best.
+    fn note(&mut self, code: Code, block: Option<u64>, facts: impl FnOnce() -> (String, String)) {
+        self.mapping.trust = self.mapping.trust.max(Trust::Unproven);
+        if self.mapping.findings.len() < MAX_FINDINGS {
+            let (found, expected) = facts();
+            let place = Place { block, ..self.place.clone() };
+            self.mapping.findings.push(Finding::new(code, place, found, expected));
+        }
+    }
+
+    fn finish(mut self) -> Mapping {
+        let lost = self.mapping.lost().total();
+        if let Some(finding) = self.mapping.findings.first_mut().filter(|_| lost > 0) {
+            finding.cost = crate::finding::Cost { files: 1, bytes: lost };
+        }
+        self.mapping
+    }
+}

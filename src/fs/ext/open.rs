@@ -1,0 +1,96 @@
+//! Opens a volume: evidence, journal, evidence again as the journal left it, orphans.
+
+use std::sync::Arc;
+
+use super::evidence::{self, Evidence};
+use super::feature::{self, Features};
+use super::recover::{Recovered, recover};
+use super::volume::Volume;
+use super::{Ext, codes, orphan};
+use crate::finding::{Finding, Log, Place};
+use crate::fs::{FileSystem, JournalState, Members, OpenOptions};
+use crate::progress::Progress;
+use crate::source::{Source, SourceGone};
+
+/// Opens the filesystem on the first of `members`; the second is the device of an external journal.
+pub fn open(
+    members: &Members,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
+    let Some(disk) = members.first() else { return Ok(None) };
+    let Some(before) = evidence::choose(disk, options, progress)? else { return Ok(None) };
+    if Features::of(&before.superblock).has(feature::JOURNAL_DEV) {
+        return Ok(None);
+    }
+    let external = members.0.get(1).and_then(Option::as_ref);
+    let recovered = replay(disk, &before, external, options)?;
+    let ext = build(disk, before, recovered, options, progress)?;
+    Ok(Some(Arc::new(ext)))
+}
+
+fn replay(
+    disk: &Source,
+    before: &Evidence,
+    external: Option<&Source>,
+    options: &OpenOptions,
+) -> Result<Recovered, SourceGone> {
+    let volume = Volume::new(disk.clone(), before);
+    if !options.no_replay {
+        return recover(&volume, external);
+    }
+    let waits = volume.geometry.features.has(feature::NEEDS_RECOVERY);
+    let mut skipped = Recovered::default();
+    if waits {
+        skipped.decisions.push("The journal was not replayed, as asked.".to_owned());
+    }
+    Ok(skipped)
+}
+
+/// The filesystem as the journal leaves it: superblock and descriptors are judged anew where it wrote anything.
+fn build(
+    disk: &Source,
+    before: Evidence,
+    recovered: Recovered,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<Ext, SourceGone> {
+    let superblock_on_disk = before.superblock;
+    let Recovered { state, blocks, log: journal_log, decisions } = recovered;
+    let (source, evidence): (Source, Evidence) = match blocks {
+        None => (disk.clone(), before),
+        Some(blocks) => {
+            let source: Source = Arc::new(blocks.over(disk.clone()));
+            let after = evidence::choose(&source, options, progress)?;
+            (source, after.unwrap_or(before))
+        }
+    };
+    let volume = Volume::new(source, &evidence);
+    let mut log = evidence.log;
+    log.merge(journal_log);
+    judge_state(&volume, state, &mut log);
+    let orphans = orphan::read(&volume, &mut log)?;
+    let decisions = evidence.decisions.into_iter().chain(decisions).collect();
+    Ok(Ext {
+        volume,
+        superblock_on_disk,
+        disk: disk.clone(),
+        options: options.clone(),
+        journal: state,
+        orphans,
+        log,
+        decisions,
+    })
+}
+
+/// What the superblock says of the volume's past.
+fn judge_state(volume: &Volume, journal: Option<JournalState>, log: &mut Log) {
+    let sb = &volume.superblock;
+    if sb.s_error_count.get() > 0 {
+        let facts = format!("{} errors", sb.s_error_count);
+        log.add(Finding::new(codes::ERRORS_RECORDED, Place::volume(), facts, "none"));
+    }
+    if journal == Some(JournalState::Replayed) {
+        log.add(Finding::new(codes::JOURNAL_REPLAYED, Place::volume(), "transactions waiting", "none"));
+    }
+}

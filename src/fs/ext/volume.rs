@@ -1,0 +1,71 @@
+//! Reads metadata: [`Volume`] gives inodes and blocks, what salvage found before what the disk says.
+
+use std::sync::{Arc, OnceLock};
+
+use super::disk::superblock::Superblock;
+use super::evidence::Evidence;
+use super::geometry::Geometry;
+use super::inode::Inode;
+use super::number::{BlockNr, InodeNr};
+use super::salvage::Remains;
+use super::tables::{Reader, Tables};
+use crate::source::{Source, SourceGone, read_whole};
+
+/// A volume of which it is known where things lie.
+pub struct Volume {
+    /// The volume, the replayed journal over it.
+    pub source: Source,
+    /// Where things lie.
+    pub geometry: Geometry,
+    /// The superblock that was believed.
+    pub superblock: Superblock,
+    tables: Tables,
+    remains: OnceLock<Remains>,
+}
+
+impl Volume {
+    /// What `evidence` says lies on `source`.
+    pub fn new(source: Source, evidence: &Evidence) -> Self {
+        Volume {
+            source,
+            geometry: evidence.geometry.clone(),
+            superblock: evidence.superblock,
+            tables: Tables::default(),
+            remains: OnceLock::new(),
+        }
+    }
+
+    /// What a search found; `None` before one was made.
+    pub fn remains(&self) -> Option<&Remains> {
+        self.remains.get()
+    }
+
+    /// Takes what a search found; only the first time.
+    pub fn set_remains(&self, remains: Remains) -> bool {
+        self.remains.set(remains).is_ok()
+    }
+
+    /// Reads inodes, fast where their numbers ascend.
+    pub fn inodes(&self) -> Reader<'_> {
+        Reader::new(self, &self.tables)
+    }
+
+    /// One inode's record, used or not; `None` where there is none or it can not be read.
+    pub fn inode(&self, nr: InodeNr) -> Result<Option<Inode<'static>>, SourceGone> {
+        Ok(self.inodes().read(nr)?.map(Inode::into_owned))
+    }
+
+    /// A block of metadata; `None` where it can not be read.
+    pub fn block(&self, nr: BlockNr) -> Result<Option<Arc<[u8]>>, SourceGone> {
+        if let Some(block) = self.remains().and_then(|remains| remains.blocks.get(&nr)) {
+            return Ok(Some(block.clone()));
+        }
+        let block = read_whole(&*self.source, self.geometry.offset(nr), self.geometry.block_size as usize)?;
+        Ok(block.map(Arc::from))
+    }
+
+    /// Bytes of the source.
+    pub fn source_len(&self) -> u64 {
+        self.source.len()
+    }
+}
