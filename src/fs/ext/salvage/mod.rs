@@ -7,11 +7,21 @@
 //! - [`Remains`]: kept by the opened filesystem, empty until a search filled it. Inodes, directory entries and blocks
 //!   found in it come before those of the disk.
 
+mod descriptors;
+mod generation;
+mod layout;
+mod record;
+mod scan;
+mod sighting;
+mod superblock;
+mod tables;
+
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::evidence::Evidence;
+use super::evidence::{Evidence, of_superblock};
+use super::geometry::Copy;
 use super::number::{BlockNr, InodeNr};
 use super::{Ext, census};
 use crate::fs::{Census, OpenOptions, Stray};
@@ -20,13 +30,27 @@ use crate::progress::Progress;
 use crate::source::{Source, SourceGone};
 
 /// Better evidence than `primary`, which is missing or not sound; `primary` itself where there is none.
+///
+/// # Errors
+/// When the source is gone.
 pub fn evidence(
-    _source: &Source,
-    _options: &OpenOptions,
+    source: &Source,
+    options: &OpenOptions,
     primary: Option<Evidence>,
-    _progress: &dyn Progress,
+    progress: &dyn Progress,
 ) -> Result<Option<Evidence>, SourceGone> {
-    Ok(primary)
+    let mut best = match superblock::choose(source, options, progress)? {
+        Some(chosen) => of_superblock(&**source, chosen.sb, Copy::Primary)?.map(|evidence| Evidence {
+            decisions: [evidence.decisions, chosen.decisions].concat(),
+            ..evidence
+        }),
+        None => primary,
+    };
+    if let Some(best) = &mut best {
+        let reserved = best.superblock.s_reserved_gdt_blocks.get();
+        best.decisions.extend(descriptors::place(source, &mut best.geometry, reserved)?);
+    }
+    Ok(best)
 }
 
 /// What a search of the whole volume found.

@@ -1,0 +1,202 @@
+//! Where each group's inode table lies: as the primary descriptor says, or a copy of it, or the layout rules, or the
+//! contents of the table. Of several places the one that the most, and the best proved, evidence speaks for.
+
+use std::collections::BTreeMap;
+
+use super::super::disk::group::GroupDescriptor;
+use super::super::evidence::Descriptors;
+use super::super::feature::{FLEX_BG, META_BG};
+use super::super::geometry::{Copy, Geometry, Group, Proof};
+use super::super::number::{BlockNr, GroupNr};
+use super::{layout, tables};
+use crate::finding::Log;
+use crate::source::{Source, SourceGone};
+
+/// Copies of the descriptors consulted, at most: all agree, or the volume is beyond counting votes.
+const MOST_COPIES: usize = 8;
+
+/// Places again the groups of `geometry` whose primary descriptors are not to be believed; returns what was decided.
+///
+/// # Errors
+/// When the source is gone.
+pub fn place(source: &Source, geometry: &mut Geometry, reserved: u16) -> Result<Vec<String>, SourceGone> {
+    let primary = Descriptors::read(&**source, geometry, Copy::Primary)?;
+    let doubted = doubted(geometry, &primary);
+    if doubted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut copies = vec![primary];
+    for copy in copies_of(geometry) {
+        copies.push(Descriptors::read(&**source, geometry, copy)?);
+    }
+    let mut tally = Tally::default();
+    for nr in &doubted {
+        geometry.groups[nr.0 as usize].inode_table = None;
+    }
+    let mut unplaced = Vec::new();
+    for nr in doubted {
+        match by_copies(source, geometry, nr, &copies)? {
+            Some((group, from_primary)) => {
+                geometry.groups[nr.0 as usize] = group;
+                if !from_primary {
+                    tally.copies += 1;
+                }
+            }
+            None => unplaced.push(nr),
+        }
+    }
+    place_by_layout(source, geometry, reserved, unplaced, &mut tally)?;
+    Ok(tally.words(geometry))
+}
+
+#[derive(Default)]
+struct Tally {
+    copies: usize,
+    layout: usize,
+    lost: usize,
+}
+
+impl Tally {
+    fn words(&self, geometry: &Geometry) -> Vec<String> {
+        let groups = geometry.group_count();
+        let mut words = Vec::new();
+        if self.copies > 0 {
+            words.push(format!("{} of {groups} group descriptors are damaged; their copies are used", self.copies));
+        }
+        if self.layout > 0 {
+            words.push(format!(
+                "{} of {groups} group descriptors are damaged in all copies; their inode tables are placed by the rules of layout and by their contents",
+                self.layout
+            ));
+        }
+        if self.lost > 0 {
+            words.push(format!("the inode tables of {} of {groups} groups were not found", self.lost));
+        }
+        words
+    }
+}
+
+/// The copies there are besides the primary.
+fn copies_of(geometry: &Geometry) -> Vec<Copy> {
+    let mut copies = Vec::new();
+    if geometry.features.has(META_BG) {
+        copies.extend([Copy::MetaSecond, Copy::MetaLast]);
+    }
+    let backups = (1..geometry.group_count()).map(GroupNr).filter(|&nr| geometry.has_superblock(nr));
+    copies.extend(backups.map(Copy::Backup).take(MOST_COPIES));
+    copies
+}
+
+/// The groups whose primary descriptor is not to be believed without a second word.
+fn doubted(geometry: &Geometry, primary: &Descriptors) -> Vec<GroupNr> {
+    let all = (0..geometry.group_count()).map(GroupNr);
+    let mut doubted: Vec<GroupNr> = all
+        .filter(|&nr| {
+            primary.get(geometry, nr).is_none_or(|raw| match geometry.prove_descriptor(nr, raw) {
+                Proof::Proved => geometry.groups[nr.0 as usize].inode_table.is_none(),
+                Proof::Refuted { .. } => true,
+                Proof::None => !is_possible(geometry, nr, &raw.decode()),
+            })
+        })
+        .collect();
+    let mut places: Vec<(BlockNr, GroupNr)> =
+        geometry.groups.iter().zip(0..).filter_map(|(group, nr)| Some((group.inode_table?, GroupNr(nr)))).collect();
+    places.sort_unstable();
+    for pair in places.windows(2) {
+        if pair[1].0.0 - pair[0].0.0 < geometry.inode_table_blocks() {
+            doubted.extend([pair[0].1, pair[1].1]);
+        }
+    }
+    doubted.sort_unstable();
+    doubted.dedup();
+    doubted
+}
+
+/// True if all three places are on the volume, apart from each other, and in the group where they have to be.
+fn is_possible(geometry: &Geometry, nr: GroupNr, descriptor: &GroupDescriptor) -> bool {
+    let table = descriptor.inode_table();
+    let len = geometry.inode_table_blocks();
+    let bitmaps = [descriptor.block_bitmap(), descriptor.inode_bitmap()];
+    let in_group = |block: u64| geometry.features.has(FLEX_BG) || geometry.group_of_block(BlockNr(block)) == nr;
+    geometry.blocks_on_volume(table, len).is_some()
+        && bitmaps[0] != bitmaps[1]
+        && bitmaps
+            .iter()
+            .all(|&map| geometry.block(map).is_some() && !(table..table + len).contains(&map) && in_group(map))
+        && in_group(table)
+}
+
+/// The place that the copies of a group's descriptor speak for, and whether it is the primary's.
+fn by_copies(
+    source: &Source,
+    geometry: &Geometry,
+    nr: GroupNr,
+    copies: &[Descriptors],
+) -> Result<Option<(Group, bool)>, SourceGone> {
+    let mut votes: BTreeMap<u64, (u32, Group)> = BTreeMap::new();
+    for copy in copies {
+        let Some(raw) = copy.get(geometry, nr) else { continue };
+        let proof = geometry.prove_descriptor(nr, raw);
+        if !is_possible(geometry, nr, &raw.decode()) {
+            continue;
+        }
+        let group = geometry.judge_group(nr, raw, &mut Log::new());
+        // A stale copy proves the place, which never changes, but not how much of the table is used by now.
+        let group = Group { inodes_used: geometry.inodes_per_group, flags: 0, ..group };
+        let vote = if proof == Proof::Proved { 4 } else { 1 };
+        votes.entry(raw.decode().inode_table()).or_insert((0, group)).0 += vote;
+    }
+    let primary = copies[0].get(geometry, nr).map(|raw| raw.decode().inode_table());
+    let mut ranked: Vec<(u64, (u32, Group))> = votes.into_iter().collect();
+    ranked.sort_by_key(|(_, (votes, _))| std::cmp::Reverse(*votes));
+    for (table, (votes, group)) in ranked {
+        // Two agree, or a checksum does: only what no one else says has to be looked at.
+        let believed = votes > 1 || tables::holds_inodes(source, geometry, nr, BlockNr(table))? != Some(false);
+        if believed {
+            return Ok(Some((group, primary == Some(table))));
+        }
+    }
+    Ok(None)
+}
+
+/// Places what no descriptor places, by the rules that `mke2fs` lays groups out by, where the contents do not object.
+fn place_by_layout(
+    source: &Source,
+    geometry: &mut Geometry,
+    reserved: u16,
+    unplaced: Vec<GroupNr>,
+    tally: &mut Tally,
+) -> Result<(), SourceGone> {
+    let mut weak = Vec::new();
+    for nr in unplaced {
+        let mut untold = None;
+        let mut found = None;
+        for table in layout::candidates(geometry, nr, reserved) {
+            match tables::holds_inodes(source, geometry, nr, table)? {
+                Some(true) => {
+                    found = Some(table);
+                    break;
+                }
+                Some(false) => {}
+                None => untold = untold.or(Some(table)),
+            }
+        }
+        if found.is_some() {
+            geometry.groups[nr.0 as usize] =
+                Group { inode_table: found, inodes_used: geometry.inodes_per_group, ..Group::default() };
+            tally.layout += 1;
+        } else {
+            weak.push((nr, untold));
+        }
+    }
+    for (nr, table) in weak {
+        // A table of which nothing was ever used looks like nothing: it matters little where it is.
+        geometry.groups[nr.0 as usize] =
+            Group { inode_table: table, inodes_used: geometry.inodes_per_group, ..Group::default() };
+        match table {
+            Some(_) => tally.layout += 1,
+            None => tally.lost += 1,
+        }
+    }
+    Ok(())
+}

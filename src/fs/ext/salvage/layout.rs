@@ -1,0 +1,79 @@
+//! Where `mke2fs` puts inode tables: the rules of layout, applied to what is known of other groups.
+
+use std::collections::BTreeMap;
+
+use super::super::feature::{FLEX_BG, META_BG};
+use super::super::geometry::{Copy, Geometry};
+use super::super::number::{BlockNr, GroupNr};
+
+/// Groups of a flexible group: the sizes in use, the usual one first.
+const FLEX_SIZES: [u32; 9] = [16, 8, 32, 64, 4, 2, 128, 256, 1];
+
+/// Places where a group's inode table may begin, the likeliest first, none twice. Wholly on the volume.
+pub fn candidates(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<BlockNr> {
+    let mut places = Vec::new();
+    if geometry.features.has(FLEX_BG) {
+        places.extend(beside_neighbours(geometry, nr));
+        places.extend(FLEX_SIZES.iter().filter_map(|&size| in_flexible_group(geometry, nr, size, reserved)));
+    }
+    places.extend(as_in_other_groups(geometry, nr));
+    let after_bitmaps = geometry.group_start(nr).0 + overhead(geometry, nr, reserved) + 2;
+    places.push(after_bitmaps);
+    let mut seen = Vec::new();
+    for place in places {
+        let Some(block) = geometry.blocks_on_volume(place, geometry.inode_table_blocks()) else { continue };
+        if !seen.contains(&block) {
+            seen.push(block);
+        }
+    }
+    seen
+}
+
+/// Blocks at a group's start before its bitmaps: the copy of the superblock, the descriptors, those kept for more.
+fn overhead(geometry: &Geometry, nr: GroupNr, reserved: u16) -> u64 {
+    let superblock = u64::from(geometry.has_superblock(nr));
+    if !geometry.features.has(META_BG) {
+        return superblock * (1 + u64::from(geometry.descriptor_blocks()) + u64::from(reserved));
+    }
+    let holds = |copy| {
+        let index = nr.0 / geometry.descriptors_per_block();
+        geometry.descriptor_block(index, copy).is_some_and(|block| geometry.group_of_block(block) == nr)
+    };
+    let descriptors = [Copy::Primary, Copy::MetaSecond, Copy::MetaLast].into_iter().any(holds);
+    superblock + u64::from(descriptors)
+}
+
+/// In a flexible group tables follow each other: the places that the nearest known ones before and after say.
+fn beside_neighbours(geometry: &Geometry, nr: GroupNr) -> Vec<u64> {
+    let len = geometry.inode_table_blocks();
+    let table = |group: u32| Some((group, geometry.groups.get(group as usize)?.inode_table?.0));
+    let before = (0..nr.0).rev().take(256).find_map(table);
+    let after = (nr.0 + 1..geometry.group_count()).take(256).find_map(table);
+    let from_before = before.map(|(group, at)| at + u64::from(nr.0 - group) * len);
+    let from_after = after.and_then(|(group, at)| at.checked_sub(u64::from(group - nr.0) * len));
+    from_before.into_iter().chain(from_after).collect()
+}
+
+/// The first group of a flexible group holds all block bitmaps, then all inode bitmaps, then all tables.
+fn in_flexible_group(geometry: &Geometry, nr: GroupNr, size: u32, reserved: u16) -> Option<u64> {
+    let first = GroupNr(nr.0 / size * size);
+    let bitmaps = 2 * u64::from(size);
+    let start = geometry.group_start(first).0.checked_add(overhead(geometry, first, reserved) + bitmaps)?;
+    start.checked_add(u64::from(nr.0 - first.0) * geometry.inode_table_blocks())
+}
+
+/// Where most other groups of the same make (with or without a copy of the superblock) have theirs.
+fn as_in_other_groups(geometry: &Geometry, nr: GroupNr) -> Option<u64> {
+    let mut offsets: BTreeMap<u64, u32> = BTreeMap::new();
+    for (group, at) in geometry.groups.iter().zip(0..).map(|(group, at)| (group, GroupNr(at))) {
+        let Some(table) = group.inode_table.filter(|_| geometry.has_superblock(at) == geometry.has_superblock(nr))
+        else {
+            continue;
+        };
+        if let Some(offset) = table.0.checked_sub(geometry.group_start(at).0) {
+            *offsets.entry(offset).or_default() += 1;
+        }
+    }
+    let (offset, _) = offsets.into_iter().max_by_key(|&(offset, count)| (count, std::cmp::Reverse(offset)))?;
+    geometry.group_start(nr).0.checked_add(offset)
+}

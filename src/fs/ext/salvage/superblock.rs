@@ -1,0 +1,369 @@
+//! Which superblock to believe: the primary, one of its backups, or the primary with the backups' word on what never
+//! changes. By checksum, by consistency, and by agreement among the copies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::super::checksum;
+use super::super::disk::superblock::{self as disk, Superblock, join};
+use super::super::feature::{self, BIGALLOC, BIT64, Features, METADATA_CSUM, NEEDS_RECOVERY, Word};
+use crate::fs::OpenOptions;
+use crate::progress::{Progress, Unit};
+use crate::source::{Source, SourceGone, read_whole};
+
+/// Block sizes there are, in bytes.
+pub const BLOCK_SIZES: [u64; 7] = [1024, 2048, 4096, 8192, 16384, 32768, 65536];
+
+/// The superblock decided on.
+#[derive(Clone)]
+pub struct Chosen {
+    /// As the reader shall believe it.
+    pub sb: Superblock,
+    /// Where it, or the copy that overruled it, lies, in bytes.
+    pub at: u64,
+    /// What was decided and why; empty for a healthy primary.
+    pub decisions: Vec<String>,
+}
+
+/// One copy found, and what speaks for it.
+#[derive(Clone)]
+struct Copy {
+    sb: Superblock,
+    at: u64,
+    proved: bool,
+}
+
+/// What of a superblock never changes between mkfs and resize: the copies agree on it, byte by byte.
+const STATIC: &[std::ops::Range<usize>] = &[
+    0x00..0x08,   // inodes and blocks
+    0x14..0x2C,   // first data block, sizes of blocks, clusters and groups
+    0x4C..0x50,   // revision
+    0x54..0x5A,   // first inode, inode size
+    0x68..0x78,   // UUID
+    0xCE..0xD0,   // reserved descriptor blocks
+    0xEC..0x100,  // hash seed and version, descriptor size
+    0x104..0x108, // first meta group
+    0x150..0x154, // upper half of the number of blocks
+    0x174..0x176, // groups per flexible group, kind of checksum
+    0x24C..0x254, // groups of the backups (sparse_super2)
+    0x270..0x274, // seed of checksums
+];
+
+/// Where the words of features lie.
+const FEATURES: std::ops::Range<usize> = 0x5C..0x68;
+
+/// Features the kernel switches on and off in the primary alone.
+const VOLATILE: Features = Features { compat: 0, incompat: 0x4, ro_compat: 0x1_0042 };
+
+/// Decides which superblock of `source` to use; `None` where there is none anywhere.
+///
+/// # Errors
+/// When the source is gone.
+pub fn choose(source: &Source, options: &OpenOptions, progress: &dyn Progress) -> Result<Option<Chosen>, SourceGone> {
+    let primary = read_at(source, disk::OFFSET)?;
+    if let Some(sb) = primary.filter(|sb| is_sound(sb, source.len()))
+        && (is_proved(&sb) || first_backup_agrees(source, &sb)?)
+    {
+        return Ok(Some(Chosen { sb, at: disk::OFFSET, decisions: Vec::new() }));
+    }
+    let sizes = options.block_size.map_or(BLOCK_SIZES.to_vec(), |size| vec![size]);
+    let mut copies = backups(source, &sizes, primary.as_ref())?;
+    if copies.is_empty() && !primary.is_some_and(|sb| is_sound(&sb, source.len())) {
+        copies = scan(source, progress)?;
+    }
+    Ok(vote(primary, copies, source.len()))
+}
+
+fn read_at(source: &Source, at: u64) -> Result<Option<Superblock>, SourceGone> {
+    if at.saturating_add(disk::SIZE as u64) > source.len() {
+        return Ok(None);
+    }
+    let bytes = read_whole(&**source, at, disk::SIZE)?;
+    Ok(bytes.and_then(|bytes| Superblock::read_from_bytes(&bytes).ok()).filter(|sb| sb.s_magic.get() == disk::MAGIC))
+}
+
+/// Bytes of a block, where the field holds one of the seven values.
+pub fn block_size(sb: &Superblock) -> Option<u64> {
+    BLOCK_SIZES.get(usize::try_from(sb.s_log_block_size.get()).ok()?).copied()
+}
+
+/// Number of blocks.
+pub fn blocks_count(sb: &Superblock) -> u64 {
+    let low = u64::from(sb.s_blocks_count_lo.get());
+    if Features::of(sb).has(BIT64) { join(sb.s_blocks_count_hi, sb.s_blocks_count_lo) } else { low }
+}
+
+/// Number of groups, if the fields that say it are possible.
+fn groups(sb: &Superblock) -> Option<u64> {
+    let blocks = blocks_count(sb).checked_sub(sb.s_first_data_block.get().into())?;
+    (blocks > 0).then(|| blocks.checked_div_ceil(sb.s_blocks_per_group.get().into()))?
+}
+
+trait CheckedDivCeil: Sized {
+    fn checked_div_ceil(self, by: Self) -> Option<Self>;
+}
+
+impl CheckedDivCeil for u64 {
+    fn checked_div_ceil(self, by: u64) -> Option<u64> {
+        (by != 0).then(|| self.div_ceil(by))
+    }
+}
+
+/// True if a filesystem can be read with it at all, for want of a better one.
+fn is_usable(sb: &Superblock) -> bool {
+    block_size(sb).is_some() && !Features::of(sb).has(feature::JOURNAL_DEV)
+}
+
+/// True if its fields fit each other and, roughly, the source.
+fn is_sound(sb: &Superblock, source_len: u64) -> bool {
+    let features = Features::of(sb);
+    let Some(block) = block_size(sb).filter(|_| is_usable(sb)) else { return false };
+    let Some(groups) = groups(sb) else { return false };
+    let (ipg, bpg) = (u64::from(sb.s_inodes_per_group.get()), u64::from(sb.s_blocks_per_group.get()));
+    let cluster_ratio = match sb.s_log_cluster_size.get().checked_sub(sb.s_log_block_size.get()) {
+        Some(shift @ 0..=16) if features.has(BIGALLOC) => 1 << shift,
+        _ => 1,
+    };
+    let first = u64::from(sb.s_first_data_block.get());
+    let inode_size = inode_size(sb);
+    sb.s_rev_level.get() <= disk::DYNAMIC_REV
+        && first <= u64::from(block == 1024)
+        && (1..=block * 8).contains(&ipg)
+        && (8..=block * 8 * cluster_ratio).contains(&bpg)
+        && inode_size.is_power_of_two()
+        && (128..=block).contains(&inode_size)
+        && ipg * groups == u64::from(sb.s_inodes_count.get())
+        && features.unknown(Word::Incompat) == 0
+        // A truncated image keeps its superblock; one a thousand times smaller than it says does not exist.
+        && blocks_count(sb) / 1024 <= source_len / block
+}
+
+fn inode_size(sb: &Superblock) -> u64 {
+    let size = if sb.s_rev_level.get() == 0 { disk::GOOD_OLD_INODE_SIZE } else { sb.s_inode_size.get() };
+    size.into()
+}
+
+/// True if it has a checksum that is right.
+fn is_proved(sb: &Superblock) -> bool {
+    Features::of(sb).has(METADATA_CSUM) && sb.s_checksum.get() == checksum::superblock(sb)
+}
+
+/// True if a checksum that it should have is wrong.
+fn is_disproved(sb: &Superblock) -> bool {
+    Features::of(sb).has(METADATA_CSUM) && !is_proved(sb)
+}
+
+/// Where a copy that lies in group `group` starts, in bytes.
+fn place(sb: &Superblock, group: u64) -> Option<u64> {
+    let block = block_size(sb)?;
+    let bpg = u64::from(sb.s_blocks_per_group.get());
+    let first = u64::from(sb.s_first_data_block.get()).checked_add(group.checked_mul(bpg)?)?;
+    if first == 0 { Some(disk::OFFSET) } else { first.checked_mul(block) }
+}
+
+/// True if nothing the first backup says contradicts a superblock that no checksum proves. A backup that is gone, or
+/// of another filesystem, does not.
+fn first_backup_agrees(source: &Source, sb: &Superblock) -> Result<bool, SourceGone> {
+    if is_disproved(sb) {
+        return Ok(false);
+    }
+    let group = match sb.s_backup_bgs[0].get() {
+        group if Features::of(sb).has(feature::SPARSE_SUPER2) => u64::from(group),
+        _ => 1,
+    };
+    if groups(sb).is_none_or(|groups| group >= groups) || group == 0 {
+        return Ok(true);
+    }
+    let Some(backup) = place(sb, group).map(|at| read_at(source, at)).transpose()?.flatten() else {
+        return Ok(true);
+    };
+    Ok(key(&backup) == key(sb))
+}
+
+/// The bytes that copies of one superblock have in common.
+fn key(sb: &Superblock) -> Vec<u8> {
+    let bytes = sb.as_bytes();
+    let mut key: Vec<u8> = STATIC.iter().flat_map(|range| &bytes[range.clone()]).copied().collect();
+    let features = Features::of(sb);
+    key.extend((features.compat & !VOLATILE.compat).to_le_bytes());
+    key.extend((features.incompat & !VOLATILE.incompat).to_le_bytes());
+    key.extend((features.ro_compat & !VOLATILE.ro_compat).to_le_bytes());
+    key
+}
+
+/// Groups that may hold a backup: 1 and powers of 3, 5 and 7 (sparse_super), which also are among all groups.
+fn backup_groups(groups: u64) -> Vec<u64> {
+    let mut list = vec![1];
+    for base in [3u64, 5, 7] {
+        list.extend(std::iter::successors(Some(base), |power| power.checked_mul(base)).take_while(|&g| g < groups));
+    }
+    list.retain(|&group| group < groups);
+    list.sort_unstable();
+    list.truncate(12);
+    list
+}
+
+/// Places at which `mke2fs` puts backups, for every size of blocks and groups it makes.
+fn usual_places(sizes: &[u64], primary: Option<&Superblock>, source_len: u64) -> BTreeSet<u64> {
+    let mut places = BTreeSet::new();
+    for &block in sizes {
+        let first = u64::from(block == 1024);
+        let mut sizes: BTreeSet<u64> = (8..=19).map(|shift| 1 << shift).filter(|&bpg| bpg <= block * 8 * 16).collect();
+        sizes.extend(primary.map(|sb| u64::from(sb.s_blocks_per_group.get())).filter(|&bpg| bpg >= 8));
+        for bpg in sizes {
+            let groups = (source_len / block).div_ceil(bpg);
+            places.extend(backup_groups(groups).into_iter().map(|group| (first + group * bpg).saturating_mul(block)));
+        }
+    }
+    if let Some(sb) = primary {
+        places.extend(sb.s_backup_bgs.iter().filter_map(|group| place(sb, group.get().into())));
+    }
+    places
+}
+
+/// The backups at their usual places that are where they say they are.
+fn backups(source: &Source, sizes: &[u64], primary: Option<&Superblock>) -> Result<Vec<Copy>, SourceGone> {
+    let mut found = Vec::new();
+    for at in usual_places(sizes, primary, source.len()) {
+        if at == disk::OFFSET {
+            continue;
+        }
+        let Some(sb) = read_at(source, at)? else { continue };
+        found.extend(as_backup(sb, at, source.len()));
+    }
+    Ok(found)
+}
+
+fn as_backup(sb: Superblock, at: u64, source_len: u64) -> Option<Copy> {
+    let says = place(&sb, sb.s_block_group_nr.get().into())?;
+    (is_sound(&sb, source_len) && says == at && !is_disproved(&sb)).then(|| Copy { sb, at, proved: is_proved(&sb) })
+}
+
+/// Superblocks anywhere on the source: backups at their places, or failing that copies at any place (the journal's)
+/// of a filesystem that fits the source.
+fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Copy>, SourceGone> {
+    progress.stage("searching for superblocks", Some(source.len()), Unit::Bytes);
+    let (mut placed, mut others) = (Vec::new(), Vec::new());
+    for (sb, at) in anywhere(source, progress)? {
+        match as_backup(sb, at, source.len()) {
+            Some(copy) => placed.push(copy),
+            None if is_sound(&sb, source.len()) && fits(&sb, source.len()) && !is_disproved(&sb) => {
+                others.push(Copy { sb, at, proved: is_proved(&sb) });
+            }
+            None => {}
+        }
+    }
+    Ok(if placed.is_empty() { others } else { placed })
+}
+
+/// True if the filesystem fills the source, or nearly.
+fn fits(sb: &Superblock, source_len: u64) -> bool {
+    let size = blocks_count(sb).saturating_mul(block_size(sb).unwrap_or_default());
+    size <= source_len && size >= source_len / 16 * 15
+}
+
+/// Everything on the source that looks like a superblock, with its place in bytes.
+pub fn anywhere(source: &Source, progress: &dyn Progress) -> Result<Vec<(Superblock, u64)>, SourceGone> {
+    const MOST: usize = 4096;
+    let mut found = Vec::new();
+    super::scan::chunks(
+        source,
+        1024,
+        progress,
+        |at, chunk| {
+            let mut here = Vec::new();
+            for (i, sector) in chunk.chunks_exact(disk::SIZE).enumerate() {
+                if sector[0x38..0x3A] == disk::MAGIC.to_le_bytes()
+                    && let Ok(sb) = Superblock::read_from_bytes(sector)
+                    && is_usable(&sb)
+                    && groups(&sb).is_some()
+                {
+                    here.push((sb, at + (i * disk::SIZE) as u64));
+                }
+            }
+            here
+        },
+        |here| found.extend(here.into_iter().take(MOST.saturating_sub(found.len()))),
+    )?;
+    Ok(found)
+}
+
+/// The superblock that most, and the best proved, copies agree on.
+fn vote(primary: Option<Superblock>, copies: Vec<Copy>, source_len: u64) -> Option<Chosen> {
+    let sound = primary.filter(|sb| is_sound(sb, source_len));
+    let mut parties: BTreeMap<Vec<u8>, (u32, Vec<Copy>)> = BTreeMap::new();
+    for copy in copies {
+        let (votes, party) = parties.entry(key(&copy.sb)).or_default();
+        *votes += if copy.proved { 3 } else { 1 };
+        party.push(copy);
+    }
+    if let Some(sb) = sound {
+        // A wrong checksum is a vote less; alone against one backup the primary still stands.
+        parties.entry(key(&sb)).or_default().0 += if is_disproved(&sb) { 1 } else { 2 };
+    }
+    let best = parties.into_iter().max_by_key(|(_, (votes, party))| (*votes, newest(party)));
+    let Some((best, (_, party))) = best else { return primary.filter(is_usable).map(mended) };
+    match (primary, party.first()) {
+        (Some(sb), backup) if key(&sb) == best => {
+            let decisions = match backup {
+                Some(backup) if is_disproved(&sb) => vec![format!(
+                    "the superblock's checksum is wrong; it is used, since the copy at byte {} agrees with it",
+                    backup.at
+                )],
+                None if is_disproved(&sb) => {
+                    vec!["the superblock's checksum is wrong; it is used for want of a copy".into()]
+                }
+                _ => Vec::new(),
+            };
+            Some(Chosen { sb, at: disk::OFFSET, decisions })
+        }
+        (Some(sb), Some(backup)) if sb.s_uuid == backup.sb.s_uuid => Some(overruled(sb, &party)),
+        (_, Some(backup)) => {
+            let decisions = vec![format!(
+                "the superblock is damaged; its copy at byte {} is used{}",
+                backup.at,
+                agreeing(party.len())
+            )];
+            Some(Chosen { sb: backup.sb, at: backup.at, decisions })
+        }
+        _ => None,
+    }
+}
+
+fn newest(party: &[Copy]) -> u32 {
+    party.iter().map(|copy| copy.sb.s_wtime.get().max(copy.sb.s_mkfs_time.get())).max().unwrap_or_default()
+}
+
+fn agreeing(copies: usize) -> String {
+    if copies > 1 { format!(" ({copies} copies agree)") } else { String::new() }
+}
+
+/// The primary with what its backups say of all that never changes.
+fn overruled(primary: Superblock, party: &[Copy]) -> Chosen {
+    let backup = &party[0];
+    let mut sb = primary;
+    for range in STATIC.iter().chain([&FEATURES]) {
+        sb.as_mut_bytes()[range.clone()].copy_from_slice(&backup.sb.as_bytes()[range.clone()]);
+    }
+    let waiting = primary.s_feature_incompat.get() & NEEDS_RECOVERY.bit;
+    sb.s_feature_incompat.set(sb.s_feature_incompat.get() | waiting);
+    let decisions = vec![format!(
+        "the superblock contradicts its copies; what never changes is taken from the copy at byte {}{}",
+        backup.at,
+        agreeing(party.len())
+    )];
+    Chosen { sb, at: backup.at, decisions }
+}
+
+/// The primary alone, with fields that can not be replaced by what is usual.
+fn mended(mut sb: Superblock) -> Chosen {
+    let mut decisions =
+        vec!["the superblock is damaged and no copy of it was found; it is used as far as it goes".into()];
+    let unknown = Features::of(&sb).unknown(Word::Incompat);
+    if unknown != 0 {
+        sb.s_feature_incompat.set(sb.s_feature_incompat.get() & !unknown);
+        decisions.push(format!("features that nobody knows are ignored (incompat {unknown:#x})"));
+    }
+    Chosen { sb, at: disk::OFFSET, decisions }
+}
