@@ -40,10 +40,8 @@ pub fn evidence(
     progress: &dyn Progress,
 ) -> Result<Option<Evidence>, SourceGone> {
     let mut best = match superblock::choose(source, options, progress)? {
-        Some(chosen) => of_superblock(&**source, chosen.sb, Copy::Primary)?.map(|evidence| Evidence {
-            decisions: [evidence.decisions, chosen.decisions].concat(),
-            ..evidence
-        }),
+        Some(chosen) => of_superblock(&**source, chosen.sb, Copy::Primary)?
+            .map(|evidence| Evidence { decisions: [evidence.decisions, chosen.decisions].concat(), ..evidence }),
         None => primary,
     };
     if let Some(best) = &mut best {
