@@ -9,6 +9,7 @@
 
 mod descriptors;
 mod generation;
+mod infer;
 mod layout;
 mod record;
 mod scan;
@@ -42,6 +43,7 @@ pub fn evidence(
     let mut best = match superblock::choose(source, options, progress)? {
         Some(chosen) => of_superblock(&**source, chosen.sb, Copy::Primary)?
             .map(|evidence| Evidence { decisions: [evidence.decisions, chosen.decisions].concat(), ..evidence }),
+        None if primary.is_none() => return infer::evidence(source, options.block_size, progress),
         None => primary,
     };
     if let Some(best) = &mut best {

@@ -95,13 +95,14 @@ fn is_extent_node(geometry: &Geometry, block: &[u8]) -> bool {
 }
 
 /// True if entries fill the block without a gap, and at least one names something.
-fn is_leaf(geometry: &Geometry, block: &[u8]) -> bool {
+pub fn is_leaf(geometry: &Geometry, block: &[u8]) -> bool {
     let (mut offset, mut names) = (0, 0);
     while offset < block.len() {
         let Some(entry) = at::<DirEntry>(block, offset) else { return false };
         let len = dirent::rec_len(entry.rec_len.get(), block.len());
         let name_len = usize::from(entry.name_len);
-        let fits = len >= 8 && len % 4 == 0 && len <= block.len() - offset && entry.file_type <= 7;
+        let type_known = entry.file_type <= 7 || entry.inode.get() == 0 && entry.file_type == dirent::TAIL_TYPE;
+        let fits = len >= 8 && len % 4 == 0 && len <= block.len() - offset && type_known;
         if !fits || name_len + 8 > len || name_len > NAME_LEN {
             return false;
         }

@@ -1,0 +1,455 @@
+//! A filesystem without any superblock: its geometry, inferred from the directories found on it.
+//!
+//! A directory's first block names the directory's own inode number; the inode that maps this block is that inode. Each
+//! such pair says where one number lies, and all pairs together how large inodes are, how many a group has and where
+//! each group's table begins. What is inferred is written into a superblock, and read on like any other.
+
+use std::collections::{BTreeMap, HashMap};
+
+use zerocopy::FromZeros;
+
+use super::super::disk::dirent::{self, DirEntry};
+use super::super::disk::inode::{Inode, flags};
+use super::super::disk::superblock::{DYNAMIC_REV, MAGIC, Superblock};
+use super::super::disk::{at, padded};
+use super::super::evidence::Evidence;
+use super::super::feature::{
+    self, CSUM_SEED, DIR_INDEX, EXT_ATTR, EXTENTS, FILETYPE, FLEX_BG, HAS_JOURNAL, HUGE_FILE, INLINE_DATA, LARGE_FILE,
+    METADATA_CSUM,
+};
+use super::super::geometry::{Geometry, Group};
+use super::super::number::{BlockNr, GroupNr, InodeNr};
+use super::record::{self, Verdict};
+use super::superblock::BLOCK_SIZES;
+use super::{generation, layout, scan, sighting, tables};
+use crate::finding::Log;
+use crate::node::Kind;
+use crate::progress::{Progress, Unit};
+use crate::source::{Source, SourceGone, read_whole};
+
+/// Directories used as evidence, at most.
+const MOST_DIRECTORIES: usize = 1 << 20;
+/// Entries on which a supposed number of inodes per group is tried.
+const MOST_TRIED: usize = 4000;
+/// Entries taken of one block.
+const MOST_OF_BLOCK: usize = 32;
+
+/// The first block of a directory, found by content.
+#[derive(Clone, Copy)]
+struct Dir {
+    /// In bytes.
+    at: u64,
+    own: u32,
+    /// Which of [`BLOCK_SIZES`] its entries can end at.
+    ends: u8,
+    /// Its entries record kinds.
+    typed: bool,
+}
+
+/// A directory's inode and where its record lies.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Pair {
+    nr: u32,
+    at: u64,
+    /// The volume's seed, if the record's checksum is right; `None` where it keeps none.
+    seed: Option<u32>,
+    extents: bool,
+}
+
+/// What can be said of a filesystem that has lost all its superblocks; `None` where too few directories were found.
+///
+/// # Errors
+/// When the source is gone.
+pub fn evidence(
+    source: &Source,
+    block_size: Option<u64>,
+    progress: &dyn Progress,
+) -> Result<Option<Evidence>, SourceGone> {
+    let dirs = directories(source, progress)?;
+    let Some(block_size) = block_size.or_else(|| vote_block_size(&dirs)) else { return Ok(None) };
+    let (pairs, entries) = pairs(source, block_size, &dirs, progress)?;
+    let Some(inode_size) = vote_inode_size(&pairs, block_size) else { return Ok(None) };
+    let base = superblock(source.len(), block_size, inode_size, &dirs, &pairs);
+    let mut tried = Tried { source, entries: &entries, kinds: HashMap::new() };
+    let mut best: Option<(usize, Geometry, Superblock)> = None;
+    for per_group in possible_group_sizes(&pairs, block_size, inode_size) {
+        let Some((geometry, sb)) = supposed(source.len(), &base, per_group, &pairs) else { continue };
+        let (right, _) = tried.right(&geometry, None)?;
+        if best.as_ref().is_none_or(|(most, ..)| right > *most) {
+            best = Some((right, geometry, sb));
+        }
+    }
+    if let Some((_, geometry, _)) = &mut best {
+        place_rest(source, geometry, &mut tried)?;
+        let last = entries.iter().map(|&(nr, _)| nr).chain(pairs.iter().map(|pair| pair.nr)).max().unwrap_or_default();
+        for nr in 0..geometry.group_count() {
+            geometry.groups[nr as usize].inodes_used = inodes_used(source, geometry, GroupNr(nr), last)?;
+        }
+    }
+    Ok(best.map(|(_, geometry, superblock)| {
+        let placed = geometry.groups.iter().filter(|group| group.inode_table.is_some()).count();
+        let decisions = vec![format!(
+            "no superblock was found; from {} directories found by content: blocks of {} bytes, inodes of {}, {} of them in each of {} groups, {placed} of which have a known inode table",
+            pairs.len(),
+            geometry.block_size,
+            geometry.inode_size,
+            geometry.inodes_per_group,
+            geometry.groups.len(),
+        )];
+        Evidence { superblock, geometry, sound: false, log: Log::new(), decisions }
+    }))
+}
+
+/// First blocks of directories at any KiB.
+fn directories(source: &Source, progress: &dyn Progress) -> Result<Vec<Dir>, SourceGone> {
+    progress.stage("searching for directories", Some(source.len()), Unit::Bytes);
+    let mut found = Vec::new();
+    scan::chunks(
+        source,
+        1024,
+        progress,
+        |at, chunk| {
+            let starts = (0..chunk.len()).step_by(1024);
+            starts.filter_map(|start| directory(at + start as u64, &chunk[start..])).collect::<Vec<_>>()
+        },
+        |some| found.extend(some.into_iter().take(MOST_DIRECTORIES.saturating_sub(found.len()))),
+    )?;
+    Ok(found)
+}
+
+fn directory(place: u64, bytes: &[u8]) -> Option<Dir> {
+    let (own, _) = sighting::dot(bytes)?;
+    let (mut offset, mut ends, mut typed) = (0, 0, false);
+    while let Some(entry) = at::<DirEntry>(bytes, offset) {
+        let len = dirent::rec_len(entry.rec_len.get(), 1024);
+        if len < 8 || len % 4 != 0 || usize::from(entry.name_len) + 8 > len || offset + len > 0x1_0000 {
+            break;
+        }
+        typed |= entry.inode.get() != 0 && entry.file_type != 0;
+        offset += len;
+        for (bit, size) in BLOCK_SIZES.iter().enumerate() {
+            if offset as u64 == *size && place % size == 0 {
+                ends |= 1 << bit;
+            }
+        }
+    }
+    (ends != 0).then_some(Dir { at: place, own, ends, typed })
+}
+
+/// The block size at which the most directories' first blocks end.
+fn vote_block_size(dirs: &[Dir]) -> Option<u64> {
+    let votes = |bit: usize| dirs.iter().filter(|dir| dir.ends & 1 << bit != 0).count();
+    let best = (0..BLOCK_SIZES.len()).rev().max_by_key(|&bit| votes(bit))?;
+    (votes(best) > 0).then(|| BLOCK_SIZES[best])
+}
+
+/// The records of the directories, those that map a first block; and entries to try a geometry on, of all directories.
+fn pairs(
+    source: &Source,
+    block_size: u64,
+    dirs: &[Dir],
+    progress: &dyn Progress,
+) -> Result<(Vec<Pair>, Vec<(u32, u8)>), SourceGone> {
+    let first_blocks: HashMap<u64, u32> = dirs.iter().map(|dir| (dir.at / block_size, dir.own)).collect();
+    let geometry = bare(source.len(), block_size);
+    progress.stage("searching for inode tables", Some(source.len()), Unit::Bytes);
+    let (mut pairs, mut entries) = (Vec::new(), Vec::new());
+    scan::chunks(
+        source,
+        block_size,
+        progress,
+        |at, chunk| {
+            let starts = (0..chunk.len()).step_by(128);
+            let pairs = starts.filter_map(|start| pair(&geometry, &first_blocks, at + start as u64, &chunk[start..]));
+            let blocks = chunk.chunks_exact(block_size as usize);
+            let leaves = blocks.filter(|block| sighting::is_leaf(&geometry, block));
+            (pairs.collect::<Vec<_>>(), leaves.flat_map(typed_entries).collect::<Vec<_>>())
+        },
+        |(some, others)| {
+            pairs.extend(some.into_iter().take(MOST_DIRECTORIES.saturating_sub(pairs.len())));
+            entries.extend(others.into_iter().take(MOST_DIRECTORIES.saturating_sub(entries.len())));
+        },
+    )?;
+    pairs.sort_unstable();
+    entries.sort_unstable();
+    entries.dedup();
+    let step = entries.len().div_ceil(MOST_TRIED).max(1);
+    Ok((pairs, entries.into_iter().step_by(step).collect()))
+}
+
+/// A geometry that knows blocks and nothing else.
+fn bare(len: u64, block_size: u64) -> Geometry {
+    let mut sb = Superblock::new_zeroed();
+    // Any number may be an inode's.
+    fill(&mut sb, len, block_size, 128, (8 * block_size) as u32, 64);
+    // Every field has just been given a possible value.
+    Geometry::judge(&sb, &mut Log::new()).unwrap_or_else(|unfit| unreachable!("{unfit:?}"))
+}
+
+fn pair(geometry: &Geometry, first_blocks: &HashMap<u64, u32>, at: u64, bytes: &[u8]) -> Option<Pair> {
+    // Most bytes are no directory's record: the kind first.
+    if bytes.len() < 128 || bytes[1] >> 4 != 4 {
+        return None;
+    }
+    let inode: Inode = padded(&bytes[..bytes.len().min(160)]);
+    let size = inode.size();
+    if inode.i_links_count.get() < 2
+        || size == 0
+        || size % u64::from(geometry.block_size) != 0
+        || inode.i_dtime.get() != 0
+    {
+        return None;
+    }
+    let nr = *first_blocks.get(&record::first_block(geometry, &inode)?.0)?;
+    let seed = [256, 512, 1024, 2048, 4096].iter().find_map(|&len| {
+        let seed = generation::of_record(bytes.get(..len)?)?;
+        Some(seed ^ nr)
+    });
+    Some(Pair { nr, at, seed, extents: inode.has(flags::EXTENTS) })
+}
+
+/// The distance of records per number that most neighbouring pairs show.
+fn vote_inode_size(pairs: &[Pair], block_size: u64) -> Option<u64> {
+    let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
+    for two in pairs.windows(2) {
+        let (numbers, bytes) = (u64::from(two[1].nr - two[0].nr), two[1].at.saturating_sub(two[0].at));
+        if numbers > 0 && bytes % numbers == 0 {
+            let size = bytes / numbers;
+            if size.is_power_of_two() && (128..=block_size).contains(&size) {
+                *votes.entry(size).or_default() += 1;
+            }
+        }
+    }
+    votes.into_iter().max_by_key(|&(size, count)| (count, size)).map(|(size, _)| size)
+}
+
+/// A superblock with everything that does not depend on the number of inodes per group.
+fn superblock(len: u64, block_size: u64, inode_size: u64, dirs: &[Dir], pairs: &[Pair]) -> Superblock {
+    let mut sb = Superblock::new_zeroed();
+    fill(&mut sb, len, block_size, inode_size as u16, 8, 8 * block_size);
+    let mut features = vec![HAS_JOURNAL, EXT_ATTR, DIR_INDEX, LARGE_FILE, HUGE_FILE, FLEX_BG];
+    if dirs.iter().filter(|dir| dir.typed).count() * 2 > dirs.len() {
+        features.push(FILETYPE);
+    }
+    if pairs.iter().any(|pair| pair.extents) {
+        features.extend([EXTENTS, INLINE_DATA]);
+    }
+    if let Some(seed) = vote_seed(pairs) {
+        features.extend([METADATA_CSUM, CSUM_SEED]);
+        sb.s_checksum_seed.set(seed);
+    }
+    let all = features.into_iter().fold(feature::Features::default(), feature::Features::with);
+    sb.s_feature_compat.set(all.compat);
+    sb.s_feature_incompat.set(all.incompat);
+    sb.s_feature_ro_compat.set(all.ro_compat);
+    sb
+}
+
+/// The volume's seed that the records' checksums agree on.
+fn vote_seed(pairs: &[Pair]) -> Option<u32> {
+    let mut votes: HashMap<u32, usize> = HashMap::new();
+    for seed in pairs.iter().filter_map(|pair| pair.seed) {
+        *votes.entry(seed).or_default() += 1;
+    }
+    // Two wrong checksums agree by chance once in four billion times.
+    votes.into_iter().filter(|&(_, count)| count > 1).max_by_key(|&(seed, count)| (count, seed)).map(|(seed, _)| seed)
+}
+
+fn fill(sb: &mut Superblock, len: u64, block_size: u64, inode_size: u16, inodes_per_group: u32, blocks_per_group: u64) {
+    let blocks = (len / block_size).max(2);
+    sb.s_magic.set(MAGIC);
+    sb.s_rev_level.set(DYNAMIC_REV);
+    sb.s_log_block_size.set(block_size.trailing_zeros() - 10);
+    sb.s_log_cluster_size.set(block_size.trailing_zeros() - 10);
+    sb.s_blocks_count_lo.set(u32::try_from(blocks).unwrap_or(u32::MAX));
+    sb.s_first_data_block.set(u32::from(block_size == 1024));
+    sb.s_blocks_per_group.set(blocks_per_group as u32);
+    sb.s_clusters_per_group.set(blocks_per_group as u32);
+    sb.s_inodes_per_group.set(inodes_per_group);
+    sb.s_inode_size.set(inode_size);
+    sb.s_first_ino.set(11);
+    let groups = (blocks - u64::from(block_size == 1024)).div_ceil(blocks_per_group);
+    sb.s_inodes_count.set(u32::try_from(groups * u64::from(inodes_per_group)).unwrap_or(u32::MAX));
+}
+
+/// Some numbers and kinds in a directory block that is in order.
+fn typed_entries(block: &[u8]) -> Vec<(u32, u8)> {
+    let (mut entries, mut offset) = (Vec::new(), 0);
+    while let Some(entry) = at::<DirEntry>(block, offset).filter(|_| entries.len() < MOST_OF_BLOCK) {
+        let len = dirent::rec_len(entry.rec_len.get(), block.len());
+        if len < 8 {
+            break;
+        }
+        if entry.inode.get() > 10 && (1..=7).contains(&entry.file_type) && entry.name_len > 0 {
+            entries.push((entry.inode.get(), entry.file_type));
+        }
+        offset += len;
+    }
+    entries
+}
+
+/// Numbers of inodes per group that no two pairs contradict, the largest first.
+fn possible_group_sizes(pairs: &[Pair], block_size: u64, inode_size: u64) -> Vec<u32> {
+    let per_block = (block_size / inode_size).max(1) as u32;
+    let step = per_block.max(8);
+    // Where a table would begin if number 1 were in it: pairs of one group agree on it.
+    let line = |pair: &Pair| pair.at.wrapping_sub(u64::from(pair.nr - 1) * inode_size);
+    let possible = |size: u32| {
+        let groups = pairs.chunk_by(|one, two| (one.nr - 1) / size == (two.nr - 1) / size);
+        let agreeing: usize = groups.map(|group| most_common(group.iter().map(line))).sum();
+        // Old and foreign records are among them: nearly all have to agree.
+        agreeing * 50 >= pairs.len() * 49
+    };
+    let sizes = (step..=(8 * block_size) as u32).rev().step_by(step as usize);
+    sizes.filter(|&size| possible(size)).collect()
+}
+
+/// How often the most common of some values occurs.
+fn most_common(values: impl Iterator<Item = u64>) -> usize {
+    let mut counts: HashMap<u64, usize> = HashMap::new();
+    values.for_each(|value| *counts.entry(value).or_default() += 1);
+    counts.into_values().max().unwrap_or_default()
+}
+
+/// The geometry with `per_group` inodes per group, its tables placed by the pairs, and behind each other from there on.
+fn supposed(len: u64, base: &Superblock, per_group: u32, pairs: &[Pair]) -> Option<(Geometry, Superblock)> {
+    let mut sb = *base;
+    let block_size = 1024u64 << sb.s_log_block_size.get();
+    let last = pairs.last().map_or(1, |pair| pair.nr);
+    let groups_of = |size: u64| (len / block_size).div_ceil(size);
+    let mut sizes = (3..=block_size.trailing_zeros() + 3).rev().map(|shift| 1u64 << shift);
+    let per_group_blocks = sizes.find(|size| groups_of(*size) * u64::from(per_group) >= u64::from(last))?;
+    fill(&mut sb, len, block_size, base.s_inode_size.get(), per_group, per_group_blocks);
+    let mut geometry = Geometry::judge(&sb, &mut Log::new()).ok()?;
+    let tables = tables_by_pairs(&geometry, pairs);
+    if tables.iter().all(|(nr, table)| geometry.group_of_block(*table).0 == *nr) {
+        geometry.features.incompat &= !FLEX_BG.bit;
+    }
+    let mut before: Option<BlockNr> = None;
+    for nr in 0..geometry.group_count() {
+        let behind = before.map(|table| table.0 + geometry.inode_table_blocks());
+        let behind = behind.and_then(|next| geometry.blocks_on_volume(next, geometry.inode_table_blocks()));
+        before = tables.get(&nr).copied().or(behind);
+        geometry.groups.push(Group { inode_table: before, inodes_used: per_group, ..Group::default() });
+    }
+    Some((geometry, sb))
+}
+
+/// Places again the groups whose place was only supposed, where the rules of layout or the entries object.
+fn place_rest(source: &Source, geometry: &mut Geometry, tried: &mut Tried<'_>) -> Result<(), SourceGone> {
+    for nr in (0..geometry.group_count()).map(GroupNr) {
+        let supposed = geometry.groups[nr.0 as usize].inode_table;
+        let mut best: Option<(usize, BlockNr)> = None;
+        for table in supposed.into_iter().chain(layout::candidates(geometry, nr, 0)) {
+            geometry.groups[nr.0 as usize].inode_table = Some(table);
+            let (right, all) = tried.right(geometry, Some(nr))?;
+            let proved = right == 0 && tables::holds_inodes(source, geometry, nr, table)? == Some(true);
+            let votes = if proved {
+                1
+            } else if right * 5 >= all * 4 {
+                right
+            } else {
+                0
+            };
+            if votes > 0 && best.is_none_or(|(most, _)| votes > most) {
+                best = Some((votes, table));
+            }
+        }
+        geometry.groups[nr.0 as usize].inode_table = best.map(|(_, table)| table);
+    }
+    Ok(())
+}
+
+/// The place of each group's table that most of its pairs say.
+fn tables_by_pairs(geometry: &Geometry, pairs: &[Pair]) -> HashMap<u32, BlockNr> {
+    let mut votes: HashMap<u32, BTreeMap<u64, usize>> = HashMap::new();
+    for pair in pairs {
+        let (group, index) = geometry.group_of_inode(InodeNr(pair.nr));
+        let Some(start) = pair.at.checked_sub(u64::from(index) * u64::from(geometry.inode_size)) else { continue };
+        if start % u64::from(geometry.block_size) == 0 {
+            *votes.entry(group.0).or_default().entry(start / u64::from(geometry.block_size)).or_default() += 1;
+        }
+    }
+    let best = |places: BTreeMap<u64, usize>| {
+        let (place, _) = places.into_iter().max_by_key(|&(place, count)| (count, std::cmp::Reverse(place)))?;
+        geometry.blocks_on_volume(place, geometry.inode_table_blocks())
+    };
+    votes.into_iter().filter_map(|(group, places)| Some((group, best(places)?))).collect()
+}
+
+/// How far a group's table goes: to the last number that anything names, and on to where something else begins.
+fn inodes_used(source: &Source, geometry: &Geometry, nr: GroupNr, last: u32) -> Result<u32, SourceGone> {
+    let Some(table) = geometry.groups[nr.0 as usize].inode_table else { return Ok(0) };
+    let named = last.saturating_sub(geometry.inode_at(nr, 0).0 - 1).min(geometry.inodes_per_group);
+    let per_block = geometry.block_size / geometry.inode_size;
+    let mut used = named.next_multiple_of(per_block);
+    while used < geometry.inodes_per_group {
+        let offset = geometry.offset(BlockNr(table.0 + u64::from(used / per_block)));
+        let Some(block) = read_whole(&**source, offset, geometry.block_size as usize)? else { break };
+        let records = block.chunks_exact(geometry.inode_size as usize).zip(used..);
+        let mut verdicts = records.map(|(bytes, index)| record::judge(geometry, geometry.inode_at(nr, index), bytes));
+        let foreign =
+            |verdict| verdict == Verdict::Garbage || verdict == Verdict::Plausible && geometry.has_checksums();
+        if verdicts.any(foreign) {
+            break;
+        }
+        used += per_block;
+    }
+    Ok(used.min(geometry.inodes_per_group))
+}
+
+/// The kinds that an entry's type stands for.
+const KINDS: [Kind; 8] = [
+    Kind::Unknown,
+    Kind::File,
+    Kind::Directory,
+    Kind::CharDevice,
+    Kind::BlockDevice,
+    Kind::Fifo,
+    Kind::Socket,
+    Kind::Symlink,
+];
+
+/// Entries on which a geometry is tried, and what lies where they were looked for so far.
+struct Tried<'s> {
+    source: &'s Source,
+    entries: &'s [(u32, u8)],
+    kinds: HashMap<(u64, u32), Kind>,
+}
+
+impl Tried<'_> {
+    /// How many of the entries (of one group) lead to an inode of the kind they say, and how many there are.
+    fn right(&mut self, geometry: &Geometry, group: Option<GroupNr>) -> Result<(usize, usize), SourceGone> {
+        let (mut right, mut all) = (0, 0);
+        for &(nr, kind) in self.entries {
+            if group.is_some_and(|group| geometry.group_of_inode(InodeNr(nr)).0 != group) {
+                continue;
+            }
+            all += 1;
+            let Some(offset) = geometry.inode_offset(InodeNr(nr)) else { continue };
+            let found = match self.kinds.get(&(offset, nr)) {
+                Some(found) => *found,
+                None => {
+                    let found = kind_at(self.source, geometry, InodeNr(nr), offset)?;
+                    self.kinds.insert((offset, nr), found);
+                    found
+                }
+            };
+            right += usize::from(found == KINDS[usize::from(kind)]);
+        }
+        Ok((right, all))
+    }
+}
+
+/// The kind of the inode in use at `offset`; unknown where there is none.
+fn kind_at(source: &Source, geometry: &Geometry, nr: InodeNr, offset: u64) -> Result<Kind, SourceGone> {
+    let Some(bytes) = read_whole(&**source, offset, geometry.inode_size as usize)? else { return Ok(Kind::Unknown) };
+    let inode: Inode = padded(&bytes);
+    let sound = match record::judge(geometry, nr, &bytes) {
+        Verdict::Proved => true,
+        Verdict::Plausible => !geometry.has_checksums() && record::faults(geometry, &bytes) == 0,
+        _ => false,
+    };
+    let in_use = sound && inode.i_links_count.get() > 0;
+    Ok(if in_use { Kind::from_mode(inode.i_mode.get().into()) } else { Kind::Unknown })
+}
