@@ -56,6 +56,9 @@ struct Pair {
     extents: bool,
 }
 
+/// The number that an entry names, and the type it records.
+type TypedEntry = (u32, u8);
+
 /// What can be said of a filesystem that has lost all its superblocks; `None` where too few directories were found.
 ///
 /// # Errors
@@ -122,13 +125,13 @@ fn directory(place: u64, bytes: &[u8]) -> Option<Dir> {
     let (mut offset, mut ends, mut typed) = (0, 0, false);
     while let Some(entry) = at::<DirEntry>(bytes, offset) {
         let len = dirent::rec_len(entry.rec_len.get(), 1024);
-        if len < 8 || len % 4 != 0 || usize::from(entry.name_len) + 8 > len || offset + len > 0x1_0000 {
+        if len < 8 || !len.is_multiple_of(4) || usize::from(entry.name_len) + 8 > len || offset + len > 0x1_0000 {
             break;
         }
         typed |= entry.inode.get() != 0 && entry.file_type != 0;
         offset += len;
         for (bit, size) in BLOCK_SIZES.iter().enumerate() {
-            if offset as u64 == *size && place % size == 0 {
+            if offset as u64 == *size && place.is_multiple_of(*size) {
                 ends |= 1 << bit;
             }
         }
@@ -149,7 +152,7 @@ fn pairs(
     block_size: u64,
     dirs: &[Dir],
     progress: &dyn Progress,
-) -> Result<(Vec<Pair>, Vec<(u32, u8)>), SourceGone> {
+) -> Result<(Vec<Pair>, Vec<TypedEntry>), SourceGone> {
     let first_blocks: HashMap<u64, u32> = dirs.iter().map(|dir| (dir.at / block_size, dir.own)).collect();
     let geometry = bare(source.len(), block_size);
     progress.stage("searching for inode tables", Some(source.len()), Unit::Bytes);
@@ -195,7 +198,7 @@ fn pair(geometry: &Geometry, first_blocks: &HashMap<u64, u32>, at: u64, bytes: &
     let size = inode.size();
     if inode.i_links_count.get() < 2
         || size == 0
-        || size % u64::from(geometry.block_size) != 0
+        || !size.is_multiple_of(geometry.block_size.into())
         || inode.i_dtime.get() != 0
     {
         return None;
@@ -213,7 +216,7 @@ fn vote_inode_size(pairs: &[Pair], block_size: u64) -> Option<u64> {
     let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
     for two in pairs.windows(2) {
         let (numbers, bytes) = (u64::from(two[1].nr - two[0].nr), two[1].at.saturating_sub(two[0].at));
-        if numbers > 0 && bytes % numbers == 0 {
+        if numbers > 0 && bytes.is_multiple_of(numbers) {
             let size = bytes / numbers;
             if size.is_power_of_two() && (128..=block_size).contains(&size) {
                 *votes.entry(size).or_default() += 1;
@@ -273,7 +276,7 @@ fn fill(sb: &mut Superblock, len: u64, block_size: u64, inode_size: u16, inodes_
 }
 
 /// Some numbers and kinds in a directory block that is in order.
-fn typed_entries(block: &[u8]) -> Vec<(u32, u8)> {
+fn typed_entries(block: &[u8]) -> Vec<TypedEntry> {
     let (mut entries, mut offset) = (Vec::new(), 0);
     while let Some(entry) = at::<DirEntry>(block, offset).filter(|_| entries.len() < MOST_OF_BLOCK) {
         let len = dirent::rec_len(entry.rec_len.get(), block.len());
@@ -366,7 +369,7 @@ fn tables_by_pairs(geometry: &Geometry, pairs: &[Pair]) -> HashMap<u32, BlockNr>
     for pair in pairs {
         let (group, index) = geometry.group_of_inode(InodeNr(pair.nr));
         let Some(start) = pair.at.checked_sub(u64::from(index) * u64::from(geometry.inode_size)) else { continue };
-        if start % u64::from(geometry.block_size) == 0 {
+        if start.is_multiple_of(geometry.block_size.into()) {
             *votes.entry(group.0).or_default().entry(start / u64::from(geometry.block_size)).or_default() += 1;
         }
     }
@@ -413,7 +416,7 @@ const KINDS: [Kind; 8] = [
 /// Entries on which a geometry is tried, and what lies where they were looked for so far.
 struct Tried<'s> {
     source: &'s Source,
-    entries: &'s [(u32, u8)],
+    entries: &'s [TypedEntry],
     kinds: HashMap<(u64, u32), Kind>,
 }
 

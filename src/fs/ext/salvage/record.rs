@@ -54,7 +54,7 @@ pub fn faults(geometry: &Geometry, record: &[u8]) -> u32 {
     let against = [
         (kind == Kind::Unknown, 2),
         (inode.i_flags.get() & !known != 0, 2),
-        (room > 0 && (extra % 4 != 0 || extra > room), 2),
+        (room > 0 && (!extra.is_multiple_of(4) || extra > room), 2),
         (inode.l_i_reserved.get() != 0, 1),
         (inode.i_obso_faddr.get() != 0, 1),
         (acl_is_impossible(geometry, &inode), 1),

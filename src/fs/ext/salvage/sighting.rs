@@ -102,7 +102,7 @@ pub fn is_leaf(geometry: &Geometry, block: &[u8]) -> bool {
         let len = dirent::rec_len(entry.rec_len.get(), block.len());
         let name_len = usize::from(entry.name_len);
         let type_known = entry.file_type <= 7 || entry.inode.get() == 0 && entry.file_type == dirent::TAIL_TYPE;
-        let fits = len >= 8 && len % 4 == 0 && len <= block.len() - offset && type_known;
+        let fits = len >= 8 && len.is_multiple_of(4) && len <= block.len() - offset && type_known;
         if !fits || name_len + 8 > len || name_len > NAME_LEN {
             return false;
         }
