@@ -71,6 +71,23 @@ impl SourceArguments {
     pub(crate) fn utc_offset(&self) -> Offset {
         self.timezone.unwrap_or(Offset::UTC)
     }
+
+    /// What the user forces, by name of the option, for a manifest's header.
+    pub(crate) fn forced(&self) -> Vec<(String, String)> {
+        let yes = |set: bool| set.then(|| "yes".to_owned());
+        let number = |n: Option<u64>| n.map(|n| n.to_string());
+        let all = [
+            ("offset", number(self.offset)),
+            ("mapfile", self.mapfile.as_ref().map(|path| path.display().to_string())),
+            ("no-replay", yes(self.no_replay)),
+            ("superblock", number(self.superblock)),
+            ("block-size", number(self.block_size)),
+            ("strict", yes(self.strict)),
+            ("code-page", number(self.code_page.map(u64::from))),
+            ("timezone", self.timezone.map(|offset| offset.to_string())),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
 }
 
 /// A number of bytes: `1048576`, `2048s` (sectors of 512 bytes), `64K`, `64KiB`, `1M`, `1MiB`, `1G`, `1T`; units are

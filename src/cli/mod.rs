@@ -2,7 +2,9 @@
 
 mod arguments;
 mod cat;
+mod check;
 mod completions;
+mod copy;
 mod explain;
 mod find;
 mod info;
@@ -14,6 +16,7 @@ mod progress;
 mod session;
 mod stat;
 mod stop;
+mod verify;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -64,6 +67,9 @@ enum Verb {
     Stat(stat::Arguments),
     Cat(cat::Arguments),
     Find(find::Arguments),
+    Copy(copy::Arguments),
+    Verify(verify::Arguments),
+    Check(check::Arguments),
     Explain(explain::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -74,6 +80,8 @@ enum Verb {
 pub(crate) struct Global {
     /// No progress, no decisions.
     pub(crate) quiet: bool,
+    /// Threads to use; `None` for one a core.
+    pub(crate) threads: Option<usize>,
 }
 
 /// The definition of all commands, for completions and manual pages.
@@ -107,17 +115,21 @@ fn usage_status(kind: ErrorKind, arguments: &[OsString]) -> u8 {
 
 fn run(arguments: Arguments) -> u8 {
     interrupt::install();
-    if let Some(threads) = arguments.threads {
+    let threads = arguments.threads.map(NonZeroUsize::get);
+    let global = Global { quiet: arguments.quiet, threads };
+    if let Some(threads) = threads {
         // Fails only where a pool is there already, and none is yet.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
-    let global = Global { quiet: arguments.quiet };
     let (could_not_run, result) = match arguments.verb {
         Verb::Info(arguments) => (2, info::run(arguments, global)),
         Verb::Ls(arguments) => (2, ls::run(arguments, global)),
         Verb::Stat(arguments) => (2, stat::run(arguments, global)),
         Verb::Cat(arguments) => (2, cat::run(arguments, global)),
         Verb::Find(arguments) => (2, find::run(arguments, global)),
+        Verb::Copy(arguments) => (2, copy::run(arguments, global)),
+        Verb::Verify(arguments) => (2, verify::run(arguments, global)),
+        Verb::Check(arguments) => (8, check::run(arguments, global)),
         Verb::Explain(arguments) => (2, explain::run(arguments)),
         Verb::Completions(arguments) => (2, completions::run(arguments)),
         Verb::Man(arguments) => (2, man::run(arguments)),

@@ -3,13 +3,16 @@
 //! Nothing here prints: functions write to what they are given, or return text. Names are written escaped
 //! ([`crate::name::escaped`]) save where a caller asks for their bytes.
 
+pub mod check;
 pub mod codes;
+pub mod copy;
 pub mod disk;
 pub mod file;
 pub mod finding;
 pub mod listing;
 pub mod stat;
 pub mod text;
+pub mod verify;
 
 use std::io::{self, Write};
 

@@ -1,0 +1,127 @@
+//! `offmount check`.
+
+use std::io::Write;
+
+use clap::Args;
+use rayon::prelude::*;
+
+use super::arguments::SourceArguments;
+use super::session::Session;
+use super::stop::Stop;
+use super::{Global, output};
+use crate::fs::CheckReport;
+use crate::report::check::{Checked, is_damaged};
+use crate::report::disk::decisions;
+use crate::report::finding::FindingRecord;
+use crate::report::{StreamHeader, json_line};
+use crate::source::SourceGone;
+
+/// Errors that fsck would correct, left as they are.
+const DAMAGED: u8 = 4;
+
+/// Something could not be checked.
+const UNFINISHED: u8 = 8;
+
+/// Say what is wrong with filesystems, what it costs, and what a repair would do
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Nothing is written: what fsck would change is only named. The state checked is the one after the journal was replayed in
+memory. `offmount explain CODE` says what a finding means.
+
+Exit status, as fsck: 0 clean; 4 damage found; 8 could not finish; 12 both; 16 usage.
+
+Example:
+  offmount check testdata/server.img")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    source: SourceArguments,
+
+    /// Volumes to check (p2); all that are read unless given
+    #[arg(value_name = "VOLUME")]
+    volumes: Vec<String>,
+
+    /// One line of JSON for each finding, after a header line; then one for each volume
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
+    let session = Session::open(&arguments.source, global)?;
+    let (volumes, mut status) = chosen(&session, &arguments.volumes);
+    let reports: Result<Vec<Option<CheckReport>>, SourceGone> =
+        volumes.par_iter().map(|&volume| check(&session, volume)).collect();
+    let reports = reports?;
+    session.progress.clear();
+    session.unless_interrupted()?;
+    let table = CheckReport { log: session.server.disk().log.clone(), ..CheckReport::default() };
+    let mut checked = Vec::new();
+    if !table.log.is_empty() {
+        checked.push(Checked { volume: "table", kind: "partition table", report: &table });
+    }
+    for (&index, report) in volumes.iter().zip(&reports) {
+        let volume = session.server.volume(index);
+        match report {
+            Some(report) => checked.push(Checked { volume: &volume.name, kind: volume.kind().unwrap_or("?"), report }),
+            None => status |= UNFINISHED,
+        }
+    }
+    for Checked { report, .. } in &checked {
+        status |= if is_damaged(&report.log) { DAMAGED } else { 0 };
+        status |= if report.unfinished.is_empty() { 0 } else { UNFINISHED };
+    }
+    if checked.is_empty() && status == 0 {
+        return Err(Stop::Failed("there is no filesystem to check; `offmount info` shows what there is".into()));
+    }
+    show(&session, &checked, arguments.json)?;
+    Ok(status)
+}
+
+/// The volumes asked for, and the exit status so far.
+fn chosen(session: &Session, names: &[String]) -> (Vec<usize>, u8) {
+    let all = 0..session.server.disk().volumes.len();
+    if names.is_empty() {
+        return (all.filter(|&volume| session.server.volume(volume).fs().is_some()).collect(), 0);
+    }
+    let (mut volumes, mut status) = (Vec::new(), 0);
+    for name in names {
+        match session.server.volume_named(name.as_bytes()) {
+            Some(volume) if session.server.volume(volume).fs().is_some() => volumes.push(volume),
+            Some(volume) => {
+                let kind = session.server.volume(volume).kind().unwrap_or("nothing known");
+                output::complain(&format!("{name} holds {kind}, which is not checked"));
+                status = UNFINISHED;
+            }
+            None => {
+                let there: Vec<&str> = session.server.disk().volumes.iter().map(|it| it.name.as_str()).collect();
+                output::complain(&format!("no volume is named {name}; the volumes are: {}", there.join(", ")));
+                status = UNFINISHED;
+            }
+        }
+    }
+    (volumes, status)
+}
+
+fn check(session: &Session, volume: usize) -> Result<Option<CheckReport>, SourceGone> {
+    session.server.volume(volume).fs().map(|fs| fs.check(&session.progress)).transpose()
+}
+
+fn show(session: &Session, checked: &[Checked<'_>], json: bool) -> Result<(), Stop> {
+    let mut out = output::stdout();
+    if json {
+        json_line(&mut out, &StreamHeader::new(&session.opened, decisions(&session.server)))?;
+        for Checked { volume, report, .. } in checked {
+            for finding in report.log.findings() {
+                json_line(&mut out, &FindingRecord::new(volume, finding))?;
+            }
+        }
+        for it in checked {
+            json_line(&mut out, &it.to_json())?;
+        }
+    } else {
+        session.show_decisions();
+        for it in checked {
+            out.write_all(it.to_text().as_bytes())?;
+        }
+    }
+    Ok(out.flush()?)
+}

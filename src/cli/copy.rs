@@ -1,0 +1,394 @@
+//! `offmount copy`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::arguments::{SourceArguments, point_in_time, position};
+use super::session::Session;
+use super::stop::Stop;
+use super::{Global, output};
+use crate::copy::{self, Destination, Error, Hashes, Outcome, Part, Request, Selection, Stopped};
+use crate::crosscheck::{self, Comparison, cross_check};
+use crate::manifest::{Algorithm, Image, Record};
+use crate::name::escaped;
+use crate::report::copy::{Copy, Mode, Unread};
+use crate::report::json_line;
+use crate::server::{Placement, Unresolved};
+use crate::survey::Content;
+use crate::time::Time;
+use crate::tree::Tree;
+use crate::volume::signature::Role;
+
+/// Copy files out, hashed, with a manifest that proves what was copied
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Without a PATH everything is copied: the root filesystem to the top of the destination, the other volumes where the
+server's own fstab mounts them, what nothing places to #volumes/p3. A PATH is one of the server's own, with everything
+below it, or a glob ('/home/*/.ssh').
+
+A file appears under its final name only when it is complete. What stands there already is never replaced unless
+--overwrite is given: run the same command again to go on with what is missing. offmount's own files (manifest.jsonl,
+B3SUMS) go to .offmount in the destination.
+
+Exit status: 0 all complete; 1 something is partial, doubtful, skipped or missing, each named; 2 could not run.
+
+Examples:
+  offmount copy testdata/server.img --to rescued
+  offmount copy testdata/server.img /etc /home --to tar:- | tar -t")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    source: SourceArguments,
+
+    /// What to copy; everything unless given
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// A directory, made if it is missing; tar:FILE for a pax archive, tar:- for one on standard output
+    #[arg(long, value_name = "DIR|tar:FILE")]
+    to: PathBuf,
+
+    /// Leave out what matches, with everything below (several may be given)
+    #[arg(long, value_name = "GLOB", help_heading = WHICH)]
+    exclude: Vec<String>,
+
+    /// Only files changed after this time (2024-05-01, 2024-05-01T12:00:00Z, @SECONDS)
+    #[arg(long, value_name = "TIME", value_parser = point_in_time, help_heading = WHICH)]
+    newer: Option<Time>,
+
+    /// Only files of at most this size (10MiB)
+    #[arg(long, value_name = "SIZE", value_parser = position, help_heading = WHICH)]
+    max_size: Option<u64>,
+
+    /// More hashes than BLAKE3, which is always made
+    #[arg(long, value_name = "HASH", value_delimiter = ',')]
+    hash: Vec<HashArgument>,
+
+    /// Replace files in the destination that differ
+    #[arg(long)]
+    overwrite: bool,
+
+    /// Write nothing, say what would be copied
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Begin even where the destination has too little room
+    #[arg(long)]
+    no_space_check: bool,
+
+    /// Read everything again with a second, independent reader and compare
+    #[arg(long)]
+    cross_check: bool,
+
+    /// The summary (and the records of a dry run) as lines of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const WHICH: &str = "Which files";
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum HashArgument {
+    Sha256,
+    Sha1,
+    Md5,
+}
+
+impl HashArgument {
+    fn algorithm(self) -> Algorithm {
+        match self {
+            HashArgument::Sha256 => Algorithm::Sha256,
+            HashArgument::Sha1 => Algorithm::Sha1,
+            HashArgument::Md5 => Algorithm::Md5,
+        }
+    }
+}
+
+pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
+    let session = Session::open(&arguments.source, global)?;
+    let wanted = Wanted::of(&session, &arguments.paths)?;
+    let parts = parts(&session)?;
+    session.show_decisions();
+    session.unless_interrupted()?;
+    let on_stdout = to_stdout(&arguments.to) && !arguments.dry_run;
+    let request = request(&session, &arguments, global, &parts, &wanted);
+    let outcome = copy_out(&session, &arguments, &request)?;
+    let compared = match arguments.cross_check && outcome.stopped.is_none() {
+        true => compare(&session, &parts, &wanted.paths)?,
+        false => Vec::new(),
+    };
+    session.progress.clear();
+    let agrees = compared.iter().all(|(_, comparison)| comparison.agrees());
+    let complete = outcome.is_complete() && agrees && wanted.unread.is_empty() && !wanted.missing;
+    let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Copied };
+    let unread = unread(&session);
+    let summary = Copy { mode, outcome: &outcome, unread: &unread, compared: &compared, complete };
+    let mut text = Vec::new();
+    match arguments.json {
+        true => json_line(&mut text, &summary.to_json())?,
+        false => text.extend(summary.to_text().into_bytes()),
+    }
+    if on_stdout {
+        let _ = std::io::stderr().write_all(&text);
+    } else {
+        let mut out = output::stdout();
+        out.write_all(&text)?;
+        out.flush()?;
+    }
+    match outcome.stopped {
+        Some(Stopped::Interrupted) => Err(Stop::Interrupted),
+        _ => Ok(u8::from(!complete)),
+    }
+}
+
+/// What the paths asked for lead to.
+#[derive(Default)]
+struct Wanted {
+    /// In the layout of the destination; globs as they were given.
+    paths: Vec<Vec<u8>>,
+    /// Volumes (indices) asked for that are not read.
+    unread: Vec<usize>,
+    /// True if a path leads nowhere at all.
+    missing: bool,
+}
+
+impl Wanted {
+    fn of(session: &Session, paths: &[PathBuf]) -> Result<Self, Stop> {
+        let mut wanted = Wanted::default();
+        let layout = session.server.layout();
+        for path in paths {
+            let bytes = path.as_os_str().as_bytes();
+            match session.server.resolve(bytes, false, &session.progress) {
+                Ok(found) => {
+                    let at = layout.iter().find(|placement| placement.volume == found.volume);
+                    wanted.paths.push(join(at.map_or(&b""[..], |placement| &placement.at), &found.path));
+                }
+                Err(Unresolved::Gone(gone)) => return Err(gone.into()),
+                Err(Unresolved::NotRead(volume)) => wanted.unread.push(volume),
+                Err(Unresolved::NoSuchVolume(name)) => {
+                    output::complain(&format!("no volume is named {}", escaped(&name)));
+                    wanted.missing = true;
+                }
+                // A glob, or a path that the copy will name as missing.
+                Err(_) => wanted.paths.push(bytes.to_vec()),
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// True if paths were given, and none of them leads to anything that could be copied.
+    fn is_void(&self) -> bool {
+        self.paths.is_empty() && (self.missing || !self.unread.is_empty())
+    }
+}
+
+/// A path below another; without a slash at either end.
+fn join(above: &[u8], below: &[u8]) -> Vec<u8> {
+    match (above, below) {
+        (b"", below) => {
+            if below.is_empty() {
+                b"/".to_vec()
+            } else {
+                below.to_vec()
+            }
+        }
+        (above, b"") => above.to_vec(),
+        (above, below) => [above, b"/", below].concat(),
+    }
+}
+
+/// The volumes to copy from, with their trees.
+fn parts(session: &Session) -> Result<Vec<Part<'_>>, Stop> {
+    let mut parts = Vec::new();
+    for Placement { volume, at, .. } in session.server.layout() {
+        let Some(tree) = session.server.tree(volume, &session.progress)? else { continue };
+        let it = session.server.volume(volume);
+        parts.push(Part { tree, volume: it.name.clone(), start: it.span.start, at, source: Vec::new() });
+    }
+    Ok(parts)
+}
+
+fn request<'a>(
+    session: &Session,
+    arguments: &Arguments,
+    global: Global,
+    parts: &[Part<'a>],
+    wanted: &Wanted,
+) -> Request<'a> {
+    let mut hashes = Hashes::default();
+    arguments.hash.iter().for_each(|hash| hashes.add(hash.algorithm()));
+    let selection = Selection {
+        paths: wanted.paths.clone(),
+        exclude: arguments.exclude.clone(),
+        newer: arguments.newer,
+        max_size: arguments.max_size,
+    };
+    let copy_of = |part: &Part<'a>| Part {
+        tree: part.tree,
+        volume: part.volume.clone(),
+        start: part.start,
+        at: part.at.clone(),
+        source: part.source.clone(),
+    };
+    Request {
+        // Where nothing of what was asked for can be copied, nothing else is.
+        parts: if wanted.is_void() { Vec::new() } else { parts.iter().map(copy_of).collect() },
+        selection,
+        hashes,
+        overwrite: arguments.overwrite,
+        dry_run: arguments.dry_run,
+        threads: global.threads,
+        check_space: !arguments.no_space_check,
+        image: image(session),
+        image_path: Some(session.opened.path.clone()),
+        options: options(arguments),
+    }
+}
+
+fn image(session: &Session) -> Image {
+    let opened = &session.opened;
+    let modified = std::fs::metadata(&opened.path).ok().filter(|_| !opened.is_device).and_then(|it| it.modified().ok());
+    let modified = modified.and_then(|time| jiff::Timestamp::try_from(time).ok());
+    Image {
+        file: opened.path.to_string_lossy().into_owned(),
+        size: opened.size,
+        model: None,
+        modified: modified.map(|stamp| format!("{stamp:.9}")),
+    }
+}
+
+/// What was asked for, by name of the option.
+fn options(arguments: &Arguments) -> BTreeMap<String, String> {
+    let mut options: BTreeMap<String, String> = arguments.source.forced().into_iter().collect();
+    let mut note = |name: &str, value: Option<String>| {
+        options.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    let list = |items: Vec<String>| (!items.is_empty()).then(|| items.join(" "));
+    let yes = |set: bool| set.then(|| "yes".to_owned());
+    let shown = |path: &PathBuf| escaped(path.as_os_str().as_bytes()).to_string();
+    note("paths", list(arguments.paths.iter().map(shown).collect()));
+    note("exclude", list(arguments.exclude.clone()));
+    note("newer", arguments.newer.map(|time| time.to_string()));
+    note("max-size", arguments.max_size.map(|size| size.to_string()));
+    note("hash", list(arguments.hash.iter().map(|hash| format!("{hash:?}").to_lowercase()).collect()));
+    note("overwrite", yes(arguments.overwrite));
+    note("cross-check", yes(arguments.cross_check));
+    options
+}
+
+fn to_stdout(to: &Path) -> bool {
+    to == Path::new("tar:-")
+}
+
+fn copy_out(session: &Session, arguments: &Arguments, request: &Request<'_>) -> Result<Outcome, Stop> {
+    let destination = destination(&arguments.to, arguments.dry_run)?;
+    let mut planned = Planned { json: arguments.json, out: output::stdout(), broken: None };
+    let outcome = copy::run(request, destination, &session.progress, &mut |record| planned.show(record));
+    session.progress.clear();
+    planned.finish()?;
+    outcome.map_err(|error| Stop::Failed(next_step(&error)))
+}
+
+/// Where the copy goes.
+fn destination(to: &Path, dry_run: bool) -> Result<Destination, Stop> {
+    let Some(archive) = to.as_os_str().as_bytes().strip_prefix(b"tar:") else {
+        return Ok(Destination::Directory(to.to_owned()));
+    };
+    if dry_run {
+        return Ok(Destination::Tar(Box::new(std::io::sink())));
+    }
+    if archive == b"-" {
+        return Ok(Destination::Tar(Box::new(std::io::stdout())));
+    }
+    let path = Path::new(OsStr::from_bytes(archive));
+    let file = std::fs::File::create_new(path).map_err(|error| Stop::with_file("make", path, &error))?;
+    Ok(Destination::Tar(Box::new(file)))
+}
+
+/// Shows what a dry run would copy.
+struct Planned<W> {
+    json: bool,
+    out: W,
+    broken: Option<std::io::Error>,
+}
+
+impl<W: Write> Planned<W> {
+    fn show(&mut self, record: &Record) {
+        let mut line = Vec::new();
+        if self.json {
+            record.write(&mut line);
+        } else {
+            output::names().write(&record.path, &mut line);
+            line.push(b'\n');
+        }
+        if self.broken.is_none() {
+            self.broken = self.out.write_all(&line).err();
+        }
+    }
+
+    fn finish(mut self) -> Result<(), Stop> {
+        match self.broken.take() {
+            Some(error) => Err(error.into()),
+            None => Ok(self.out.flush()?),
+        }
+    }
+}
+
+fn next_step(error: &Error) -> String {
+    let next = match error {
+        Error::NoRoom { .. } => "; free some, choose fewer files (--exclude, --max-size), or --no-space-check",
+        Error::OnSource(_) => "; copy to another disk",
+        Error::Busy => "; wait for it, or choose another destination",
+        _ => "",
+    };
+    format!("{error}{next}")
+}
+
+/// Compares what was wanted of each volume with a second reader.
+fn compare(session: &Session, parts: &[Part<'_>], paths: &[Vec<u8>]) -> Result<Vec<(String, Comparison)>, Stop> {
+    let mut compared = Vec::new();
+    for part in parts {
+        let Some(volume) = session.server.volume_named(part.volume.as_bytes()) else { continue };
+        let wanted = |item| is_wanted(part.tree, &part.at, item, paths);
+        let request = crosscheck::Request {
+            tree: part.tree,
+            source: &session.server.volume(volume).source,
+            wanted: &wanted,
+            hash_of: &|_| None,
+        };
+        compared.push((part.volume.clone(), cross_check(&request, &session.progress)?));
+    }
+    Ok(compared)
+}
+
+/// True if an item lies at or below one of the paths; any does where there are none.
+fn is_wanted(tree: &Tree, at: &[u8], item: crate::tree::ItemId, paths: &[Vec<u8>]) -> bool {
+    if paths.is_empty() {
+        return true;
+    }
+    let path = join(at, &tree.path(item));
+    paths.iter().any(|wanted| {
+        let wanted = wanted.strip_prefix(b"/").unwrap_or(wanted);
+        path.strip_prefix(wanted).is_some_and(|rest| wanted.is_empty() || rest.is_empty() || rest[0] == b'/')
+    })
+}
+
+/// The volumes that hold files, or other volumes, and are not read.
+fn unread(session: &Session) -> Vec<Unread> {
+    let opened = &session.opened;
+    let volumes = session.server.disk().volumes.iter();
+    volumes
+        .filter_map(|volume| match &volume.content {
+            Content::Known(it) if matches!(it.role, Role::FileSystem | Role::Container | Role::Image) => Some(Unread {
+                volume: volume.name.clone(),
+                kind: it.kind,
+                advice: volume.advice(&opened.path, opened.is_device),
+            }),
+            _ => None,
+        })
+        .collect()
+}
