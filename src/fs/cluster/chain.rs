@@ -1,6 +1,6 @@
 //! Reading one chain: from a file's first cluster through the table, in the copy that makes sense.
 
-use super::{Cluster, Link, Runs, Table};
+use super::{Cluster, Link, Links, Runs, Table};
 use crate::node::Trust;
 use crate::source::SourceGone;
 
@@ -35,12 +35,15 @@ pub struct Chain {
     pub flaw: Option<Flaw>,
     /// The copies of the table differ on it, and the one that makes sense was followed.
     pub disputed: bool,
+    /// Two copies of the table differ, and both make sense.
+    pub ambiguous: bool,
 }
 
 impl Chain {
     /// How far contents read along this chain can be trusted, for a file of `need` clusters.
     pub fn trust(&self, need: u32) -> Trust {
         match self.flaw {
+            None if self.ambiguous => Trust::Doubtful,
             None if !self.disputed => Trust::Intact,
             _ if self.runs.count() >= need => Trust::Unproven,
             _ => Trust::Partial,
@@ -50,13 +53,36 @@ impl Chain {
 
 /// The chain of a file of `need` clusters that begins at `start`.
 ///
-/// Where copies of the table differ, every way is tried until one has exactly the length needed; else the longest is
-/// given, with its flaw. The work is bounded by the length needed, and a loop ends it early.
+/// Where copies of the table differ, that copy is followed which gives exactly the length needed; where none does,
+/// every way through all copies is tried; else the longest is given, with its flaw. The work is bounded by the length
+/// needed, and a loop ends it early.
 ///
 /// # Errors
 /// When the source is gone.
 pub fn follow(table: &Table, start: Cluster, need: u32) -> Result<Chain, SourceGone> {
-    let mut walk = Walk { table, need, runs: Runs::default(), branches: Vec::new(), disputed: false };
+    let mut best = walk(table, start, need, Some(0))?;
+    if !best.disputed {
+        return Ok(best);
+    }
+    for copy in 1..table.copies() {
+        let other = walk(table, start, need, Some(copy))?;
+        match (best.flaw, other.flaw) {
+            (None, None) => best.ambiguous |= best.runs != other.runs,
+            (Some(_), None) => best = other,
+            _ => {}
+        }
+    }
+    if best.flaw.is_none() {
+        return Ok(Chain { disputed: true, ..best });
+    }
+    let mixed = walk(table, start, need, None)?;
+    let better = mixed.flaw.is_none() || mixed.runs.count() > best.runs.count();
+    Ok(Chain { disputed: true, ..if better { mixed } else { best } })
+}
+
+/// One walk: through the given copy of the table, or through all of them with every way tried.
+fn walk(table: &Table, start: Cluster, need: u32, copy: Option<usize>) -> Result<Chain, SourceGone> {
+    let mut walk = Walk { table, need, copy, runs: Runs::default(), branches: Vec::new(), disputed: false };
     let (mut at, mut best) = (Some(start), None::<Chain>);
     let mut patience = u64::from(need) * PATIENCE + 4096;
     while let Some(cluster) = at {
@@ -69,7 +95,8 @@ pub fn follow(table: &Table, start: Cluster, need: u32) -> Result<Chain, SourceG
         }
         at = if patience == 0 { None } else { walk.turn_back() };
     }
-    Ok(best.unwrap_or_default())
+    let best = best.unwrap_or_default();
+    Ok(Chain { disputed: walk.disputed, ..best })
 }
 
 struct Branch {
@@ -81,6 +108,7 @@ struct Branch {
 struct Walk<'t> {
     table: &'t Table,
     need: u32,
+    copy: Option<usize>,
     runs: Runs,
     branches: Vec<Branch>,
     disputed: bool,
@@ -103,6 +131,10 @@ impl Walk<'_> {
             self.runs.push(at);
             let links = self.table.links(at)?;
             self.disputed |= links.differ();
+            let links = match self.copy {
+                Some(copy) if links.differ() => Links::of(self.table.link(copy, at)?),
+                _ => links,
+            };
             if self.runs.count() >= self.need {
                 let ends = links.iter().any(|link| link == Link::End);
                 return Ok(if ends { None } else { Some(flaw_of(at, links.first(), Flaw::Long)) });
@@ -135,7 +167,7 @@ impl Walk<'_> {
     }
 
     fn chain(&self, flaw: Option<Flaw>) -> Chain {
-        Chain { runs: self.runs.clone(), flaw, disputed: self.disputed }
+        Chain { runs: self.runs.clone(), flaw, disputed: self.disputed, ambiguous: false }
     }
 }
 

@@ -1,13 +1,17 @@
 //! Clusters and their chains: what FAT12, FAT16, FAT32 and exFAT have in common.
 //!
 //! [`Layout`] says where clusters lie, [`Table`] is the file allocation table in all its copies, [`Runs`] is a file's
-//! clusters in order, and [`follow`] reads a chain.
+//! clusters in order, [`follow`] reads a chain, and [`Allocation`] weighs all chains of a volume against each other.
 
+mod allocation;
 mod chain;
+mod object;
 mod table;
 mod time;
 
+pub use allocation::{Allocation, Claim, Verdict};
 pub use chain::{Chain, Flaw, follow};
+pub use object::Object;
 pub use table::{Link, Links, Table, Width};
 pub use time::{dos_time, is_dos_time};
 

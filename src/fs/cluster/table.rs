@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use super::{Cluster, Layout};
+use super::{Cluster, ClusterSet, Layout};
 use crate::bytes::{Spans, le16, le32};
 use crate::source::{Source, SourceGone};
 
@@ -107,6 +107,7 @@ pub struct Table {
     layout: Layout,
     bytes: u64,
     copies: Vec<Copy>,
+    pointed: OnceLock<ClusterSet>,
 }
 
 impl Table {
@@ -120,7 +121,7 @@ impl Table {
             Copy { offset, chunks }
         };
         let copies = offsets.iter().take(16).map(copy).collect();
-        Table { source, width, layout, bytes, copies }
+        Table { source, width, layout, bytes, copies, pointed: OnceLock::new() }
     }
 
     /// Form of the entries.
@@ -204,6 +205,25 @@ impl Table {
         Ok(links)
     }
 
+    /// The clusters that some entry, in any copy, leads to. Reads the whole table, once.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn pointed(&self) -> Result<&ClusterSet, SourceGone> {
+        if let Some(pointed) = self.pointed.get() {
+            return Ok(pointed);
+        }
+        let mut pointed = ClusterSet::new(&self.layout);
+        for cluster in self.layout.clusters() {
+            for link in self.links(cluster)?.iter() {
+                if let Link::Next(next) = link {
+                    pointed.insert(next);
+                }
+            }
+        }
+        Ok(self.pointed.get_or_init(|| pointed))
+    }
+
     fn decode(&self, raw: u32) -> Link {
         let value = raw & self.width.mask();
         let top = self.width.mask();
@@ -224,6 +244,11 @@ pub struct Links {
 }
 
 impl Links {
+    /// One answer.
+    pub fn of(link: Link) -> Self {
+        Links { answers: [Some(link), None, None, None] }
+    }
+
     fn add(&mut self, link: Link) {
         for answer in &mut self.answers {
             match answer {

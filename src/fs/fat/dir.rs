@@ -10,7 +10,7 @@ use super::Fat;
 use super::codes;
 use super::disk::{ATTR_MASK, ENTRY, LongEntry, ShortEntry};
 use super::geometry::Root;
-use super::name::{Assembled, LongName};
+use super::name::{Assembled, Fit, LongName};
 use crate::bytes::{Span, Spans};
 use crate::finding::{Finding, Place as Where};
 use crate::fs::cluster::{Cluster, Link, Runs, is_dos_time};
@@ -23,7 +23,7 @@ const SECTOR: usize = 512;
 const SECTION: u64 = 16 << 10;
 
 /// Where a directory lies.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Place {
     /// In front of the clusters.
     Fixed(Span),
@@ -60,6 +60,8 @@ pub struct Walked {
     pub findings: Vec<Finding>,
     /// It was read to its end mark, or to the end of its chain.
     pub ended: bool,
+    /// A long name that its last cluster begins and does not end.
+    pub pending: LongName,
 }
 
 /// What a cluster looks like, seen as a part of a directory.
@@ -90,8 +92,14 @@ impl Fat {
         place: Place,
         visit: &mut dyn FnMut(Slot) -> ControlFlow<()>,
     ) -> Result<Walked, SourceGone> {
-        let mut reader =
-            Reader { fat: self, walked: Walked::default(), long: LongName::default(), gap: None, index: 0 };
+        let mut reader = Reader {
+            fat: self,
+            walked: Walked::default(),
+            long: LongName::default(),
+            gap: None,
+            garbage: false,
+            index: 0,
+        };
         match place {
             Place::Fixed(span) => reader.fixed(span, visit)?,
             Place::Chain(start) => reader.chain(start, visit)?,
@@ -107,6 +115,13 @@ impl Fat {
         Ok(self.judge_looks(cluster, &bytes))
     }
 
+    /// The first 32 bytes of a cluster; zeros where they can not be read.
+    pub(super) fn first_slot(&self, cluster: Cluster) -> Result<[u8; ENTRY], SourceGone> {
+        let mut slot = [0; ENTRY];
+        self.source.read(self.layout().offset(cluster), &mut slot, &mut Spans::new())?;
+        Ok(slot)
+    }
+
     fn judge_looks(&self, cluster: Cluster, bytes: &[u8]) -> Looks {
         let first = ShortEntry::decode(bytes);
         if is_dot(&first) && self.first_cluster(&first) == cluster.number() {
@@ -118,10 +133,14 @@ impl Fat {
         let (mut good, mut bad) = (0, 0);
         for slot in bytes.chunks_exact(ENTRY) {
             let entry = ShortEntry::decode(slot);
-            if entry.is_end() {
+            if entry.is_end() && bad == 0 {
                 break;
             }
-            *(if self.is_garbage(&entry, slot) { &mut bad } else { &mut good }) += 1;
+            if entry.is_end() || self.is_garbage(&entry, slot) {
+                bad += 1;
+            } else if !entry.is_deleted() {
+                good += 1;
+            }
         }
         if good > 0 && bad * 8 <= good { Looks::Entries } else { Looks::Other }
     }
@@ -171,6 +190,8 @@ struct Reader<'f> {
     long: LongName,
     /// Where a gap of zeros began that may be the directory's end.
     gap: Option<u64>,
+    /// What can be no entry was met in this cluster: a zero in it need not be the end mark.
+    garbage: bool,
     index: u64,
 }
 
@@ -198,22 +219,29 @@ impl Reader<'_> {
 
     fn chain(&mut self, start: Cluster, visit: &mut dyn FnMut(Slot) -> ControlFlow<()>) -> Result<(), SourceGone> {
         let (mut at, mut seen) = (start, HashSet::new());
-        let known = self.fat.directory_runs(start);
+        let pieced = self.fat.pieced(start).cloned();
         loop {
             seen.insert(at);
             self.walked.runs.push(at);
             let flow = self.section(self.fat.layout().offset(at), self.fat.layout().cluster_size(), visit)?;
             if flow.is_break() {
-                return self.finish(at, &known, seen);
+                if let Some(runs) = pieced {
+                    self.walked.runs = runs;
+                    return Ok(());
+                }
+                return self.finish(at, seen);
             }
-            let next = match &known {
-                Some(runs) => runs.nth(self.walked.runs.count()).filter(|next| !seen.contains(next)),
+            let next = match &pieced {
+                Some(runs) => {
+                    self.walked.ended = true;
+                    runs.nth(self.walked.runs.count())
+                }
                 None => self.next(at, &seen)?,
             };
-            match next {
+            match next.filter(|next| !seen.contains(next)) {
                 Some(next) => at = next,
                 None => {
-                    self.walked.ended = true;
+                    self.walked.pending = std::mem::take(&mut self.long);
                     return Ok(());
                 }
             }
@@ -221,11 +249,7 @@ impl Reader<'_> {
     }
 
     /// Behind the end mark: the rest of the chain belongs to the directory all the same.
-    fn finish(&mut self, mut at: Cluster, known: &Option<Runs>, mut seen: HashSet<Cluster>) -> Result<(), SourceGone> {
-        if let Some(runs) = known {
-            self.walked.runs = runs.clone();
-            return Ok(());
-        }
+    fn finish(&mut self, mut at: Cluster, mut seen: HashSet<Cluster>) -> Result<(), SourceGone> {
         while let Link::Next(next) = self.fat.table.links(at)?.first() {
             if !seen.insert(next) {
                 break;
@@ -248,18 +272,21 @@ impl Reader<'_> {
             }
             match self.fat.looks(next)? {
                 Looks::Entries => return Ok(Some(next)),
-                Looks::Blank => blank = blank.or(Some(next)),
+                // A cluster fresh from the writer is blank, and in use; one that damage leads to is mostly free.
+                Looks::Blank if self.fat.table.links(next)?.is_used() => blank = blank.or(Some(next)),
+                Looks::Blank => {}
                 Looks::Other => other = other.or(Some(next)),
                 Looks::Head => {}
             }
         }
         if ends || blank.is_some() {
+            self.walked.ended = true;
             return Ok(blank);
         }
         // The chain is broken. Directories mostly grow by the cluster behind their last.
         let behind = self.fat.layout().after(at).filter(|next| !seen.contains(next));
         let behind = match behind {
-            Some(next) if self.fat.looks(next)? == Looks::Entries => Some(next),
+            Some(next) if self.continues(next, links.is_used())? => Some(next),
             _ => None,
         };
         let place = Where::volume().at_block(at.number().into()).at(self.fat.layout().span(at));
@@ -278,6 +305,19 @@ impl Reader<'_> {
         Ok(behind.or(other))
     }
 
+    /// True for a cluster that looks like the next of this directory. Where the table is silent about it, a long
+    /// name that begins in the last cluster and goes on in this one must prove it.
+    fn continues(&self, next: Cluster, used: bool) -> Result<bool, SourceGone> {
+        if self.fat.looks(next)? != Looks::Entries || self.fat.table.pointed()?.contains(next) {
+            return Ok(false);
+        }
+        Ok(match self.long.fits(&self.fat.first_slot(next)?) {
+            Fit::Proven => true,
+            Fit::Possible => used,
+            Fit::Impossible => false,
+        })
+    }
+
     fn section(
         &mut self,
         offset: u64,
@@ -286,6 +326,7 @@ impl Reader<'_> {
     ) -> Result<ControlFlow<()>, SourceGone> {
         let (mut bytes, mut lost) = (vec![0; len as usize], Spans::new());
         self.fat.source.read(offset, &mut bytes, &mut lost)?;
+        self.garbage = false;
         for span in lost.iter() {
             self.long.clear();
             let place = Where::volume().at(span);
@@ -329,7 +370,7 @@ impl Reader<'_> {
         for (i, slot) in sector.chunks_exact(ENTRY).enumerate() {
             let at = offset + (i * ENTRY) as u64;
             let entry = ShortEntry::decode(slot);
-            if entry.is_end() {
+            if entry.is_end() && !(self.garbage && slot.iter().any(|&b| b != 0)) {
                 self.walked.ended = true;
                 return ControlFlow::Break(());
             }
@@ -346,7 +387,8 @@ impl Reader<'_> {
         slot: &[u8],
         visit: &mut dyn FnMut(Slot) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        if self.fat.is_garbage(&entry, slot) {
+        if entry.is_end() || self.fat.is_garbage(&entry, slot) {
+            self.garbage = true;
             self.long.clear();
             let place = Where::volume().at(Span::new(offset, ENTRY as u64));
             self.note(Finding::new(codes::DIRECTORY_GARBAGE, place, "what can be no entry", ""), Trust::Partial);

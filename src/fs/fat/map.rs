@@ -2,9 +2,9 @@
 
 use super::Fat;
 use super::codes;
-use super::object::Object;
 use crate::finding::{Code, Finding, Place};
-use crate::fs::cluster::{Cluster, Flaw, Runs, follow};
+use crate::fs::cluster::Object;
+use crate::fs::cluster::{Cluster, Flaw, Runs, Verdict, follow};
 use crate::node::{Mapping, Node, NodeId, Trust};
 use crate::source::SourceGone;
 
@@ -12,6 +12,10 @@ impl Fat {
     pub(super) fn map(&self, node: &Node) -> Result<Mapping, SourceGone> {
         match Object::of(node.id) {
             Object::Root | Object::Directory(_) => self.map_directory(node),
+            Object::Chain(place) => {
+                let runs = self.survey()?.chain(place).cloned().unwrap_or_default();
+                Ok(self.mapping_of(&runs, node.size, Trust::Doubtful, Vec::new()))
+            }
             Object::Entry(offset) => {
                 let Some(entry) = self.entry_at(offset)? else { return Ok(Mapping::default()) };
                 if entry.is_directory() {
@@ -53,9 +57,29 @@ impl Fat {
             let finding = Finding::new(codes::CHAIN_START, Place::inode(id.0), found, "a cluster of the volume");
             return Ok(self.mapping_of(&Runs::default(), size, Trust::Partial, vec![finding.costing(1, size)]));
         };
+        if let Some(verdict) = self.survey.get().and_then(|survey| survey.verdict(id)) {
+            return Ok(self.judged(id, need, size, verdict));
+        }
         let chain = follow(&self.table, start, need)?;
+        if chain.flaw.is_none() && !chain.disputed {
+            return Ok(self.mapping_of(&chain.runs, size, Trust::Intact, Vec::new()));
+        }
+        // Not in order: what all other files have tells what is this one's.
+        if let Some(verdict) = self.survey()?.verdict(id) {
+            return Ok(self.judged(id, need, size, verdict));
+        }
         let findings = chain.flaw.map(|flaw| describe(id, flaw, &chain.runs, need)).into_iter().collect();
         Ok(self.mapping_of(&chain.runs, size, chain.trust(need), findings))
+    }
+
+    fn judged(&self, id: NodeId, need: u32, size: u64, verdict: &Verdict) -> Mapping {
+        let mut findings: Vec<Finding> =
+            verdict.flaw.map(|flaw| describe(id, flaw, &verdict.runs, need)).into_iter().collect();
+        findings.extend(verdict.shared.map(|(other, cluster)| {
+            let place = Place::inode(id.0).at_block(cluster.number().into());
+            Finding::new(codes::CROSS_LINK, place, format!("a cluster of {other} too"), "").costing(1, size)
+        }));
+        self.mapping_of(&verdict.runs, size, verdict.trust, findings)
     }
 
     fn mapping_of(&self, runs: &Runs, size: u64, trust: Trust, findings: Vec<Finding>) -> Mapping {

@@ -12,18 +12,19 @@ pub mod geometry;
 mod map;
 mod name;
 mod node;
-mod object;
 mod open;
+mod salvage;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::RwLock;
+use std::sync::{Mutex, OnceLock, RwLock};
 
 use self::dir::{Place, is_dot, is_dotdot};
 use self::disk::ShortEntry;
 use self::geometry::{Geometry, type_name};
 use self::name::{Assembled, CodePage};
-use self::object::Object;
+use self::salvage::Survey;
+use super::cluster::Object;
 use super::cluster::{Cluster, Layout, Runs, Table};
 use super::{Census, CheckReport, Driver, FileSystem, Stray, Summary};
 use crate::finding::{Finding, Log};
@@ -46,6 +47,11 @@ pub struct Fat {
     decisions: Vec<String>,
     /// For each directory's first cluster, the place of the entry that leads to it: the lowest of those met so far.
     leads: RwLock<HashMap<u32, u64>>,
+    survey: OnceLock<Survey>,
+    /// Held while the survey is taken.
+    surveying: Mutex<()>,
+    /// Directories whose chain is broken, and the clusters they were pieced together from.
+    pieced: OnceLock<HashMap<Cluster, Runs>>,
 }
 
 impl Fat {
@@ -62,9 +68,9 @@ impl Fat {
         Ok(read_whole(&*self.source, offset, disk::ENTRY)?.map(|bytes| ShortEntry::decode(&bytes)))
     }
 
-    /// The clusters of a directory, where a search found others than its chain has.
-    pub(self) fn directory_runs(&self, _start: Cluster) -> Option<Runs> {
-        None
+    /// The clusters that a directory was pieced together from.
+    pub(self) fn pieced(&self, start: Cluster) -> Option<&Runs> {
+        self.pieced.get()?.get(&start)
     }
 
     /// What an entry of a directory leads to.
@@ -90,12 +96,12 @@ impl Fat {
         match Object::of(id) {
             Object::Root => self.root_place(),
             Object::Directory(offset) => self.layout().holding(offset).map(Place::Chain),
-            Object::Entry(_) => None,
+            Object::Entry(_) | Object::Chain(_) => None,
         }
     }
 
     /// Remembers which entry leads to a directory.
-    fn learn(&self, offset: u64, entry: &ShortEntry) {
+    pub(self) fn learn(&self, offset: u64, entry: &ShortEntry) {
         if entry.is_directory() {
             let start = self.first_cluster(entry);
             // A poisoned lock means that a thread panicked while it held the map, whose entries are whole at any time.
@@ -231,11 +237,11 @@ impl FileSystem for Fat {
     }
 
     fn salvage(&self, _progress: &dyn Progress) -> Result<(), SourceGone> {
-        Ok(())
+        self.survey().map(drop)
     }
 
-    fn strays(&self, _reached: &dyn Fn(NodeId) -> bool, _: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
-        Ok(Vec::new())
+    fn strays(&self, reached: &dyn Fn(NodeId) -> bool, _: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
+        self.find_strays(reached)
     }
 
     fn check(&self, _progress: &dyn Progress) -> Result<CheckReport, SourceGone> {

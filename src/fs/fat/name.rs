@@ -101,7 +101,35 @@ pub enum Assembled {
     Broken,
 }
 
+/// Whether a cluster goes on where a long name was left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fit {
+    /// It begins with the very part, or short name, that is missing.
+    Proven,
+    /// Nothing is missing, and it does not begin in the middle of a name.
+    Possible,
+    /// Something is missing, and it is not this; or nothing is missing, and it begins in the middle of a name.
+    Impossible,
+}
+
 impl LongName {
+    /// Whether the slot that comes next fits.
+    pub fn fits(&self, slot: &[u8; ENTRY]) -> Fit {
+        let (short, long) = (ShortEntry::decode(slot), LongEntry::decode(*slot));
+        let pending = self.is_pending() && !self.deleted;
+        let middle = short.is_long() && long.LDIR_Ord & LAST_LONG_ENTRY == 0 && !short.is_deleted();
+        let same = match (middle, short.is_long()) {
+            (true, _) => long.LDIR_Chksum == self.checksum && long.LDIR_Ord + 1 == self.ordinal,
+            (false, true) => false,
+            (false, false) => self.ordinal == 1 && checksum(&short.DIR_Name) == self.checksum,
+        };
+        match (pending, middle) {
+            (true, _) if same => Fit::Proven,
+            (true, _) | (false, true) => Fit::Impossible,
+            (false, false) => Fit::Possible,
+        }
+    }
+
     /// Takes the next entry of a long name; false where it does not continue the one before.
     pub fn add(&mut self, slot: [u8; ENTRY], offset: u64) -> bool {
         let entry = LongEntry::decode(slot);

@@ -4,10 +4,10 @@ use super::codes;
 use super::dir::{Place, Slot, is_dot, is_dotdot};
 use super::disk::{ATTR_ARCHIVE, ATTR_DIRECTORY, ATTR_HIDDEN, ATTR_READ_ONLY, ATTR_SYSTEM, ENTRY, ShortEntry};
 use super::name::Assembled;
-use super::object::Object;
 use super::{Fat, name};
 use crate::bytes::Span;
 use crate::finding::{Finding, Place as Where};
+use crate::fs::cluster::Object;
 use crate::fs::cluster::{Cluster, dos_time, follow};
 use crate::node::{Kind, Node, NodeId, Trust};
 use crate::source::{Source, SourceGone, read_whole};
@@ -33,6 +33,12 @@ impl Fat {
                 };
                 self.directory_node(id, start, entry).map(Some)
             }
+            Object::Chain(place) => {
+                let Some(runs) = self.survey()?.chain(place) else { return Ok(None) };
+                let size = u64::from(runs.count()) * self.layout().cluster_size();
+                // Where the file ended within its last cluster, and what it was called, nothing tells.
+                Ok(Some(Node { trust: Trust::Doubtful, ..bare(id, Kind::File, size) }))
+            }
             Object::Entry(offset) => {
                 let entry = entry_at(offset)?
                     .filter(|entry| !entry.is_end() && !entry.is_deleted() && !entry.is_label() && !entry.is_long());
@@ -51,11 +57,8 @@ impl Fat {
     }
 
     fn directory_node(&self, id: NodeId, start: Cluster, entry: Option<ShortEntry>) -> Result<Node, SourceGone> {
-        let clusters = match self.directory_runs(start) {
-            Some(runs) => runs.count(),
-            // As long as any directory may be: 65,536 entries.
-            None => follow(&self.table, start, self.layout().clusters_for(2 << 20))?.runs.count(),
-        };
+        // As long as any directory may be: 65,536 entries.
+        let clusters = follow(&self.table, start, self.layout().clusters_for(2 << 20))?.runs.count();
         let size = u64::from(clusters) * self.layout().cluster_size();
         let node = entry.map_or(bare(id, Kind::Directory, size), |entry| self.node_of(id, &entry));
         Ok(Node { kind: Kind::Directory, size, allocated: size, ..node })
@@ -103,7 +106,7 @@ impl Fat {
 
     pub(super) fn entry_details(&self, id: NodeId) -> Result<Vec<(&'static str, String)>, SourceGone> {
         let offset = match Object::of(id) {
-            Object::Root => None,
+            Object::Root | Object::Chain(_) => None,
             Object::Entry(offset) => Some(offset),
             Object::Directory(place) => self.layout().holding(place).and_then(|start| self.lead_to(start)),
         };

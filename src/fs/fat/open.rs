@@ -1,13 +1,14 @@
 //! Recognising, finding and opening FAT volumes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use zerocopy::FromBytes;
 
 use super::disk::FsInfo;
 use super::geometry::{Geometry, Judged};
 use super::name::{self, CodePage};
+use super::salvage::infer::{Inferred, infer};
 use super::{Fat, codes};
 use crate::bytes::{Span, Spans, le32};
 use crate::finding::{Finding, Log, Place};
@@ -95,6 +96,13 @@ pub fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, 
         progress.advance(len as u64);
     }
     let mut found: Vec<Candidate> = found.into_values().collect();
+    if found.is_empty() && !progress.interrupted() {
+        let inferred = infer(source, progress)?;
+        found.extend(inferred.map(|Inferred { geometry, evidence, confidence }| {
+            let span = Span { start: 0, end: geometry.size.min(source.len()) };
+            Candidate { sniffed: sniffed(&geometry), span, evidence, confidence }
+        }));
+    }
     found.sort_by_key(|candidate| (u8::MAX - candidate.confidence, candidate.span));
     Ok(found)
 }
@@ -142,7 +150,7 @@ fn find_geometry(
     source: &Source,
     options: &OpenOptions,
     decisions: &mut Vec<String>,
-    _progress: &dyn Progress,
+    progress: &dyn Progress,
 ) -> Result<Option<Judged>, SourceGone> {
     if let Some(sector) = options.superblock {
         let size = options.block_size.unwrap_or(512);
@@ -164,7 +172,9 @@ fn find_geometry(
             return Ok(Some(judged));
         }
     }
-    Ok(None)
+    let Some(Inferred { geometry, evidence, .. }) = infer(source, progress)? else { return Ok(None) };
+    decisions.push(format!("there is no boot sector: the geometry was inferred from {evidence}"));
+    Ok(Some(Judged { geometry, findings: vec![boot_sector_finding("what was inferred")] }))
 }
 
 fn boot_sector_finding(used: &str) -> Finding {
@@ -189,8 +199,19 @@ impl Fat {
         }
         let table = Table::new(source.clone(), geometry.width, geometry.layout, &geometry.tables);
         let (page, utc_offset) = (CodePage::new(options.code_page), options.utc_offset);
-        let leads = RwLock::default();
-        Ok(Fat { source, geometry, table, page, utc_offset, log, decisions, leads })
+        Ok(Fat {
+            source,
+            geometry,
+            table,
+            page,
+            utc_offset,
+            log,
+            decisions,
+            leads: RwLock::default(),
+            survey: OnceLock::new(),
+            surveying: Mutex::new(()),
+            pieced: OnceLock::new(),
+        })
     }
 
     /// The label in the root directory, or else the boot sector's.

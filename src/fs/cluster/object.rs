@@ -14,10 +14,13 @@ pub enum Object {
     Entry(u64),
     /// The directory whose first cluster lies at this place.
     Directory(u64),
+    /// The chain that begins at this place, which no entry leads to.
+    Chain(u64),
 }
 
 const TAG: u64 = 31;
 const DIRECTORY: u64 = 1;
+const CHAIN: u64 = 2;
 
 impl Object {
     /// What a number stands for.
@@ -26,6 +29,7 @@ impl Object {
         match id.0 & TAG {
             _ if id.0 == 0 => Object::Root,
             DIRECTORY => Object::Directory(place),
+            CHAIN => Object::Chain(place),
             _ => Object::Entry(place),
         }
     }
@@ -36,6 +40,7 @@ impl Object {
             Object::Root => 0,
             Object::Entry(place) => place,
             Object::Directory(place) => place | DIRECTORY,
+            Object::Chain(place) => place | CHAIN,
         })
     }
 }

@@ -1,0 +1,436 @@
+//! All chains of a volume weighed against each other: whose cluster is whose.
+//!
+//! Files are added as [`Claim`]s. Those whose chains have exactly the length their files need own their clusters.
+//! [`Allocation::settle`] then pieces the broken ones together from what nobody owns, and doubts those that share a
+//! cluster. What is used and owned by none is lost.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::{Chain, Cluster, ClusterSet, Flaw, Layout, Link, Runs, Table, follow};
+use crate::node::{NodeId, Trust};
+use crate::source::SourceGone;
+
+/// Steps spent on one broken chain, beyond 64 for each of its clusters.
+const PATIENCE: u64 = 1 << 16;
+
+/// A file, or a directory, that says which clusters it has.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Whose.
+    pub id: NodeId,
+    /// First cluster.
+    pub start: Cluster,
+    /// How many clusters its size needs.
+    pub need: u32,
+    /// Its clusters, where they are known without the table: a directory was read, or the file is contiguous.
+    pub known: Option<Runs>,
+}
+
+/// What was decided about a claim that is not simply in order.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The clusters.
+    pub runs: Runs,
+    /// How far they can be trusted.
+    pub trust: Trust,
+    /// What is wrong with the chain in the table.
+    pub flaw: Option<Flaw>,
+    /// Another that claims one of the clusters too.
+    pub shared: Option<(NodeId, Cluster)>,
+}
+
+/// Who owns which cluster.
+pub struct Allocation<'t> {
+    table: &'t Table,
+    claims: Vec<Claim>,
+    /// For each cluster the claim that owns it, plus one.
+    owners: Vec<u32>,
+    starts: ClusterSet,
+    /// Claims whose chains do not fit their sizes.
+    broken: Vec<u32>,
+    /// Pairs of claims that share a cluster.
+    crossed: BTreeSet<(u32, u32, Cluster)>,
+    verdicts: HashMap<NodeId, Verdict>,
+    /// How often each copy of the table was right where they differ.
+    votes: Vec<u64>,
+    /// Clusters in use that exFAT's bitmap tells of; the table tells for FAT.
+    bitmap: Option<ClusterSet>,
+    heads: Option<HashMap<u32, Vec<Cluster>>>,
+}
+
+impl<'t> Allocation<'t> {
+    /// Nothing is owned yet. `bitmap` tells which clusters are in use where the table does not.
+    pub fn new(table: &'t Table, bitmap: Option<ClusterSet>) -> Self {
+        Allocation {
+            table,
+            claims: Vec::new(),
+            owners: vec![0; table.layout().count() as usize + 2],
+            starts: ClusterSet::new(table.layout()),
+            broken: Vec::new(),
+            crossed: BTreeSet::new(),
+            verdicts: HashMap::new(),
+            votes: vec![0; table.copies()],
+            bitmap,
+            heads: None,
+        }
+    }
+
+    fn layout(&self) -> &'t Layout {
+        self.table.layout()
+    }
+
+    /// Adds a claim: it owns its clusters if its chain is in order and nobody came before.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn add(&mut self, claim: Claim) -> Result<(), SourceGone> {
+        let Ok(index) = u32::try_from(self.claims.len()) else { return Ok(()) };
+        self.starts.insert(claim.start);
+        let known = claim.known.is_some();
+        let chain = match &claim.known {
+            Some(runs) => Chain { runs: runs.clone(), ..Chain::default() },
+            None => follow(self.table, claim.start, claim.need)?,
+        };
+        let (id, need) = (claim.id, claim.need);
+        self.claims.push(claim);
+        if !known && (chain.runs.count() < need || chain.ambiguous) {
+            self.broken.push(index);
+            return Ok(());
+        }
+        if chain.disputed && chain.flaw.is_none() {
+            self.vote(&chain.runs)?;
+        }
+        if !known && (chain.flaw.is_some() || chain.disputed) {
+            let (trust, flaw) = (chain.trust(need), chain.flaw);
+            self.verdicts.insert(id, Verdict { runs: chain.runs.clone(), trust, flaw, shared: None });
+        }
+        self.own(index, &chain.runs);
+        Ok(())
+    }
+
+    fn own(&mut self, index: u32, runs: &Runs) {
+        for cluster in runs.clusters() {
+            let owner = &mut self.owners[cluster.number() as usize];
+            if *owner == 0 {
+                *owner = index + 1;
+            } else if *owner != index + 1 && self.crossed.len() < 1 << 16 {
+                self.crossed.insert((index, *owner - 1, cluster));
+            }
+        }
+    }
+
+    fn disown(&mut self, index: u32, runs: &Runs) {
+        for cluster in runs.clusters() {
+            let owner = &mut self.owners[cluster.number() as usize];
+            if *owner == index + 1 {
+                *owner = 0;
+            }
+        }
+    }
+
+    fn vote(&mut self, runs: &Runs) -> Result<(), SourceGone> {
+        let mut next = runs.clusters().skip(1);
+        for cluster in runs.clusters() {
+            let right = next.next().map_or(Link::End, Link::Next);
+            if self.table.links(cluster)?.differ() {
+                for copy in 0..self.votes.len() {
+                    self.votes[copy] += u64::from(self.table.link(copy, cluster)? == right);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The copy of the table that was right most often.
+    pub fn trusted_copy(&self) -> usize {
+        (0..self.votes.len()).rev().max_by_key(|&copy| self.votes[copy]).filter(|&c| self.votes[c] > 0).unwrap_or(0)
+    }
+
+    /// True if the cluster is in use, as the volume records it.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn is_used(&self, cluster: Cluster) -> Result<bool, SourceGone> {
+        match &self.bitmap {
+            Some(bitmap) => Ok(bitmap.contains(cluster)),
+            None => Ok(self.table.link(self.trusted_copy(), cluster)?.is_used()),
+        }
+    }
+
+    /// The file that owns a cluster.
+    pub fn owner(&self, cluster: Cluster) -> Option<NodeId> {
+        let index = self.owners.get(cluster.number() as usize)?.checked_sub(1)?;
+        Some(self.claims.get(index as usize)?.id)
+    }
+
+    /// True while a claim is not in order.
+    pub fn has_broken(&self) -> bool {
+        !self.broken.is_empty()
+    }
+
+    /// True where a claim is not in order, or two share a cluster.
+    pub fn is_troubled(&self) -> bool {
+        self.has_broken() || !self.crossed.is_empty()
+    }
+
+    /// What was decided about a claim; `None` where it is simply in order.
+    pub fn verdict(&self, id: NodeId) -> Option<&Verdict> {
+        self.verdicts.get(&id)
+    }
+
+    /// All claims that are not simply in order.
+    pub fn verdicts(&self) -> impl Iterator<Item = (NodeId, &Verdict)> {
+        self.verdicts.iter().map(|(id, verdict)| (*id, verdict))
+    }
+
+    /// What was decided, without what it took to decide.
+    pub fn into_verdicts(self) -> HashMap<NodeId, Verdict> {
+        self.verdicts
+    }
+
+    /// Decides about everything that is broken or shared, for the claims added so far.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn settle(&mut self) -> Result<(), SourceGone> {
+        self.settle_crossed()?;
+        let mut left = Vec::new();
+        for index in std::mem::take(&mut self.broken) {
+            if !self.stitch(index)? {
+                left.push(index);
+            }
+        }
+        for index in left {
+            self.guess(index)?;
+        }
+        Ok(())
+    }
+
+    /// Two claims share a cluster: if one of them has another way, it takes that; else both are in doubt.
+    fn settle_crossed(&mut self) -> Result<(), SourceGone> {
+        let mut settled: HashSet<u32> = HashSet::new();
+        for (later, earlier, cluster) in std::mem::take(&mut self.crossed) {
+            if settled.contains(&later) || settled.contains(&earlier) {
+                continue;
+            }
+            let mut resolved = false;
+            for (index, other) in [(later, earlier), (earlier, later)] {
+                let claim = &self.claims[index as usize];
+                if claim.known.is_some() || resolved {
+                    continue;
+                }
+                let old = follow(self.table, claim.start, claim.need)?.runs;
+                self.disown(index, &old);
+                let rival = self.runs_of(other)?;
+                self.own(other, &rival);
+                if self.stitch(index)? {
+                    settled.insert(index);
+                    resolved = true;
+                } else {
+                    self.own(index, &old);
+                }
+            }
+            if !resolved {
+                for (index, other) in [(later, earlier), (earlier, later)] {
+                    let (runs, other) = (self.runs_of(index)?, self.claims[other as usize].id);
+                    let id = self.claims[index as usize].id;
+                    let shared = Some((other, cluster));
+                    self.verdicts.insert(id, Verdict { runs, trust: Trust::Doubtful, flaw: None, shared });
+                }
+            }
+        }
+        self.crossed.clear();
+        Ok(())
+    }
+
+    fn runs_of(&self, index: u32) -> Result<Runs, SourceGone> {
+        let claim = &self.claims[index as usize];
+        if let Some(verdict) = self.verdicts.get(&claim.id) {
+            return Ok(verdict.runs.clone());
+        }
+        match &claim.known {
+            Some(runs) => Ok(runs.clone()),
+            None => Ok(follow(self.table, claim.start, claim.need)?.runs),
+        }
+    }
+
+    /// True for a cluster in use that nobody owns and nothing leads to: the rest of a broken chain begins there.
+    fn is_loose(&self, cluster: Cluster) -> Result<bool, SourceGone> {
+        Ok(self.owners[cluster.number() as usize] == 0
+            && !self.starts.contains(cluster)
+            && self.table.links(cluster)?.is_used()
+            && !self.table.pointed()?.contains(cluster))
+    }
+
+    /// Pieces a broken chain together: where the table leads astray, the cluster behind is taken if it is loose, and
+    /// what is missing at the end if one loose chain has exactly that length. False where nothing fits.
+    fn stitch(&mut self, index: u32) -> Result<bool, SourceGone> {
+        let Claim { id, start, need, .. } = self.claims[index as usize];
+        let flaw = follow(self.table, start, need)?.flaw;
+        let Some(runs) = self.search(start, need)? else { return Ok(false) };
+        self.own(index, &runs);
+        self.heads = None;
+        self.verdicts.insert(id, Verdict { runs, trust: Trust::Unproven, flaw, shared: None });
+        Ok(true)
+    }
+
+    fn search(&mut self, start: Cluster, need: u32) -> Result<Option<Runs>, SourceGone> {
+        if self.owners[start.number() as usize] != 0 {
+            return Ok(None);
+        }
+        let mut runs = Runs::default();
+        let mut seen: HashSet<Cluster> = HashSet::new();
+        let mut branches: Vec<(u32, Cluster)> = vec![(0, start)];
+        let mut patience = u64::from(need) * 64 + PATIENCE;
+        let mut tails = 64;
+        while let Some((count, cluster)) = branches.pop() {
+            while runs.count() > count {
+                runs.last().map(|last| seen.remove(&last));
+                runs.truncate(runs.count() - 1);
+            }
+            patience -= 1;
+            if patience == 0 {
+                break;
+            }
+            runs.push(cluster);
+            seen.insert(cluster);
+            let links = self.table.links(cluster)?;
+            if runs.count() == need {
+                if links.iter().any(|link| link == Link::End) {
+                    return Ok(Some(runs));
+                }
+                continue;
+            }
+            let options = self.options(cluster, &seen)?;
+            if options.is_empty() && tails > 0 {
+                tails -= 1;
+                if let Some(tail) = self.loose_chain(need - runs.count(), &seen)? {
+                    runs.extend(&tail);
+                    return Ok(Some(runs));
+                }
+            }
+            // The best is tried first, so it is pushed last.
+            branches.extend(options.into_iter().rev().map(|next| (runs.count(), next)));
+        }
+        Ok(None)
+    }
+
+    /// Where a chain may go on, best first.
+    fn options(&self, cluster: Cluster, seen: &HashSet<Cluster>) -> Result<Vec<Cluster>, SourceGone> {
+        let mut options = Vec::new();
+        if let Some(behind) = self.layout().after(cluster) {
+            if !seen.contains(&behind) && self.is_loose(behind)? {
+                options.push(behind);
+            }
+        }
+        for link in self.table.links(cluster)?.iter() {
+            let Link::Next(next) = link else { continue };
+            let free = self.owners[next.number() as usize] == 0 && !self.starts.contains(next);
+            if free && !seen.contains(&next) && !options.contains(&next) && self.table.links(next)?.is_used() {
+                options.push(next);
+            }
+        }
+        Ok(options)
+    }
+
+    /// The one loose chain that has exactly `length` clusters.
+    fn loose_chain(&mut self, length: u32, seen: &HashSet<Cluster>) -> Result<Option<Runs>, SourceGone> {
+        if self.heads.is_none() {
+            let mut heads: HashMap<u32, Vec<Cluster>> = HashMap::new();
+            for head in self.lost()? {
+                let chain = self.lost_chain(head)?;
+                if chain.flaw.is_none() {
+                    heads.entry(chain.runs.count()).or_default().push(head);
+                }
+            }
+            self.heads = Some(heads);
+        }
+        let heads = self.heads.as_ref().and_then(|heads| heads.get(&length));
+        let Some([head]) = heads.map(Vec::as_slice) else { return Ok(None) };
+        let chain = self.lost_chain(*head)?;
+        let fresh = chain.runs.clusters().all(|cluster| !seen.contains(&cluster));
+        Ok(fresh.then_some(chain.runs))
+    }
+
+    /// The first clusters of chains that nobody owns, in ascending order.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn lost(&self) -> Result<Vec<Cluster>, SourceGone> {
+        let mut heads = Vec::new();
+        for cluster in self.layout().clusters() {
+            if self.owners[cluster.number() as usize] == 0 && self.is_used(cluster)? && self.is_loose(cluster)? {
+                heads.push(cluster);
+            }
+        }
+        Ok(heads)
+    }
+
+    /// The chain that begins at a loose cluster, as far as nobody owns it.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn lost_chain(&self, head: Cluster) -> Result<Chain, SourceGone> {
+        let (mut chain, mut at, mut seen) = (Chain::default(), head, HashSet::new());
+        loop {
+            if self.owners[at.number() as usize] != 0 || !seen.insert(at) {
+                chain.flaw = Some(Flaw::Loop(at));
+                return Ok(chain);
+            }
+            chain.runs.push(at);
+            match self.table.link(self.trusted_copy(), at)? {
+                Link::Next(next) => at = next,
+                Link::End => return Ok(chain),
+                Link::Free => chain.flaw = Some(Flaw::Free(at)),
+                Link::Bad => chain.flaw = Some(Flaw::Bad(at)),
+                Link::Invalid(value) => chain.flaw = Some(Flaw::Invalid(at, value)),
+                Link::Unreadable => chain.flaw = Some(Flaw::Unreadable(at)),
+            }
+            if chain.flaw.is_some() {
+                return Ok(chain);
+            }
+        }
+    }
+
+    /// The last resort: where the table knows nothing of a chain, files mostly lie in one piece.
+    fn guess(&mut self, index: u32) -> Result<(), SourceGone> {
+        let Claim { id, start, need, .. } = self.claims[index as usize];
+        let chain = follow(self.table, start, need)?;
+        let silent = matches!(chain.flaw, Some(Flaw::Free(_) | Flaw::Unreadable(_) | Flaw::Invalid(..)));
+        let rival = self.owner(start).filter(|&owner| owner != id).map(|owner| (owner, start));
+        let mut runs = chain.runs;
+        let shared = match rival {
+            Some(rival) => Some(rival),
+            None => {
+                let free = runs.clusters().take_while(|c| self.owners[c.number() as usize] == 0).count() as u32;
+                let cut = runs.nth(free);
+                runs.truncate(free);
+                cut.and_then(|cluster| Some((self.owner(cluster)?, cluster)))
+            }
+        };
+        let mut trust = if shared.is_some() { Trust::Doubtful } else { Trust::Partial };
+        if silent && rival.is_none() {
+            if let Some(whole) = self.fill(&runs, need)? {
+                runs = whole;
+                trust = Trust::Doubtful;
+            }
+        }
+        self.own(index, &runs);
+        self.verdicts.insert(id, Verdict { runs, trust, flaw: chain.flaw, shared });
+        Ok(())
+    }
+
+    /// `runs`, filled up with the next clusters behind them that nobody owns and no file begins at.
+    fn fill(&self, runs: &Runs, need: u32) -> Result<Option<Runs>, SourceGone> {
+        let (mut runs, Some(mut at)) = (runs.clone(), runs.last()) else { return Ok(None) };
+        while runs.count() < need {
+            let Some(next) = self.layout().after(at) else { return Ok(None) };
+            at = next;
+            let taken = self.owners[at.number() as usize] != 0 || self.starts.contains(at);
+            if !taken && (!self.table.links(at)?.is_used() || self.is_loose(at)?) {
+                runs.push(at);
+            }
+        }
+        Ok(Some(runs))
+    }
+}

@@ -1,0 +1,264 @@
+//! Geometry without a boot sector: from the tables, which begin with a mark and come in equal copies, and from the
+//! directories, whose `.` entries say which cluster they lie in.
+
+use std::collections::HashMap;
+
+use crate::bytes::{Span, Spans, le16, le32};
+use crate::fs::cluster::{Layout, Width};
+use crate::fs::fat::dir::{is_dot, is_dotdot};
+use crate::fs::fat::disk::{ENTRY, ShortEntry};
+use crate::fs::fat::geometry::{Geometry, Root};
+use crate::progress::{Progress, Unit};
+use crate::source::{Source, SourceGone, read_whole};
+
+/// Smallest unit in which anything is aligned.
+const SECTOR: u64 = 512;
+/// Bytes read at once.
+const STEP: u64 = 1 << 20;
+/// Directories that are looked at; two suffice.
+const MOST_HEADS: usize = 4096;
+/// Marks of tables that are looked at.
+const MOST_MARKS: usize = 64;
+/// Bytes of a fixed root directory where nothing tells its size: 512 entries, as all formatters choose for disks.
+const USUAL_ROOT: u64 = 512 * ENTRY as u64;
+/// Largest cluster that any system makes.
+const LARGEST_CLUSTER: u64 = 256 << 10;
+
+/// A geometry that was inferred, and what speaks for it.
+pub struct Inferred {
+    /// The geometry.
+    pub geometry: Geometry,
+    /// What speaks for it, in a few words.
+    pub evidence: String,
+    /// 0 to 100.
+    pub confidence: u8,
+}
+
+/// A directory's first cluster, found by its `.` entry.
+#[derive(Clone, Copy)]
+struct Head {
+    offset: u64,
+    cluster: u32,
+}
+
+/// The beginning of a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Mark {
+    offset: u64,
+    width: Width,
+}
+
+/// The copies of a table.
+#[derive(Clone, Debug)]
+struct Tables {
+    offsets: Vec<u64>,
+    size: u64,
+    width: Width,
+}
+
+/// Searches the source for what is left of a FAT volume without boot sectors.
+pub fn infer(source: &Source, progress: &dyn Progress) -> Result<Option<Inferred>, SourceGone> {
+    progress.stage("searching for FAT tables and directories", Some(source.len()), Unit::Bytes);
+    let (heads, marks) = search(source, progress)?;
+    let places = solve(&heads);
+    let tables = match places {
+        Some((heap, ..)) => tables_before(source, &marks, heap)?,
+        None => tables_of(source, &marks)?,
+    };
+    Ok(match (places, tables) {
+        (Some((heap, size, votes)), tables) => from_directories(source, heap, size, votes, tables)?,
+        (None, Some(tables)) => from_tables(source, &heads, &tables),
+        (None, None) => None,
+    })
+}
+
+fn search(source: &Source, progress: &dyn Progress) -> Result<(Vec<Head>, Vec<Mark>), SourceGone> {
+    let (mut heads, mut marks) = (Vec::new(), Vec::new());
+    // Tables stand at the front: behind a few reserved sectors, and an entry is a hundredth of a cluster at most.
+    let front = (32 << 20) + source.len() / 64;
+    let mut bytes = vec![0; STEP as usize];
+    let mut at = 0;
+    while at < source.len() && heads.len() < MOST_HEADS && !progress.interrupted() {
+        let len = STEP.min(source.len() - at) as usize;
+        source.read(at, &mut bytes[..len], &mut Spans::new())?;
+        for (i, sector) in bytes[..len].chunks_exact(SECTOR as usize).enumerate() {
+            let offset = at + i as u64 * SECTOR;
+            if let Some(cluster) = head_of(sector) {
+                heads.push(Head { offset, cluster });
+            }
+            if offset < front && marks.len() < MOST_MARKS {
+                marks.extend(mark_of(sector).map(|width| Mark { offset, width }));
+            }
+        }
+        at += len as u64;
+        progress.advance(len as u64);
+    }
+    Ok((heads, marks))
+}
+
+/// The cluster number in the `.` entry of a directory's first sector.
+fn head_of(sector: &[u8]) -> Option<u32> {
+    if !sector.starts_with(b".          ") {
+        return None;
+    }
+    let (dot, dotdot) = (ShortEntry::decode(sector), ShortEntry::decode(&sector[ENTRY..]));
+    let cluster = dot.first_cluster(true);
+    (is_dot(&dot) && is_dotdot(&dotdot) && cluster >= 2 && dot.DIR_FileSize.get() == 0).then_some(cluster)
+}
+
+/// The kind of table that begins with a sector.
+fn mark_of(sector: &[u8]) -> Option<Width> {
+    let media = *sector.first()?;
+    if (media != 0xf0 && media < 0xf8) || sector[1] != 0xff || sector[2] != 0xff || sector[..16] == [0xff; 16] {
+        return None;
+    }
+    // In the second entry the two highest bits tell of the shutdown.
+    let second32 = le32(sector, 4)? & 0x03ff_ffff == 0x03ff_ffff;
+    let first16 = le16(sector, 2)? & 0x3fff == 0x3fff;
+    Some(match (sector[3] == 0x0f && second32, first16) {
+        (true, _) => Width::ThirtyTwo,
+        (false, true) => Width::Sixteen,
+        (false, false) => Width::Twelve,
+    })
+}
+
+/// Where cluster 2 would lie and how large clusters are, from the directories: the answer that most pairs give.
+fn solve(heads: &[Head]) -> Option<(u64, u64, usize)> {
+    let mut votes: HashMap<(u64, u64), usize> = HashMap::new();
+    for (i, one) in heads.iter().enumerate() {
+        for other in heads[i + 1..].iter().take(8) {
+            let (Some(apart), Some(clusters)) =
+                (other.offset.checked_sub(one.offset), other.cluster.checked_sub(one.cluster))
+            else {
+                continue;
+            };
+            if clusters == 0 || apart % u64::from(clusters) != 0 {
+                continue;
+            }
+            let size = apart / u64::from(clusters);
+            let heap = one.offset.checked_sub(u64::from(one.cluster - 2) * size);
+            if let Some(heap) = heap.filter(|_| size.is_power_of_two() && (SECTOR..=LARGEST_CLUSTER).contains(&size)) {
+                *votes.entry((heap, size)).or_default() += 1;
+            }
+        }
+    }
+    let ((heap, size), votes) = votes.into_iter().max_by_key(|&(place, votes)| (votes, place))?;
+    Some((heap, size, votes))
+}
+
+/// Tables that come in two equal copies, the first such pair.
+fn tables_of(source: &Source, marks: &[Mark]) -> Result<Option<Tables>, SourceGone> {
+    for (i, one) in marks.iter().enumerate() {
+        for other in marks[i + 1..].iter().filter(|other| other.width == one.width) {
+            let size = other.offset - one.offset;
+            if similar(source, one.offset, other.offset, size)? {
+                return Ok(Some(Tables { offsets: vec![one.offset, other.offset], size, width: one.width }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// True where two stretches mostly agree.
+fn similar(source: &Source, one: u64, other: u64, len: u64) -> Result<bool, SourceGone> {
+    let len = len.min(16 << 10) as usize;
+    let (Some(one), Some(other)) = (read_whole(&**source, one, len)?, read_whole(&**source, other, len)?) else {
+        return Ok(false);
+    };
+    let equal = one.iter().zip(&other).filter(|(a, b)| a == b).count();
+    Ok(equal * 10 >= len * 9)
+}
+
+/// The tables in front of the clusters: two equal ones, or what marks alone tell.
+fn tables_before(source: &Source, marks: &[Mark], heap: u64) -> Result<Option<Tables>, SourceGone> {
+    let marks: Vec<Mark> = marks.iter().filter(|mark| mark.offset < heap).copied().collect();
+    if let Some(tables) = tables_of(source, &marks)? {
+        return Ok(Some(tables));
+    }
+    let Some(&Mark { offset, width }) = marks.first() else { return Ok(None) };
+    // One copy is gone, or there never was a second. On FAT32 the tables reach up to the clusters.
+    let room = heap - offset - if width == Width::ThirtyTwo { 0 } else { USUAL_ROOT.min(heap - offset) };
+    Ok(Some(Tables { offsets: vec![offset], size: room, width }))
+}
+
+fn from_directories(
+    source: &Source,
+    heap: u64,
+    size: u64,
+    votes: usize,
+    tables: Option<Tables>,
+) -> Result<Option<Inferred>, SourceGone> {
+    let by_len = source.len().saturating_sub(heap) / size;
+    let evidence = format!("{votes} pairs of directories, {} tables", tables.as_ref().map_or(0, |t| t.offsets.len()));
+    let (width, offsets, count, tables_end) = match &tables {
+        Some(tables) => {
+            let count = by_len.max(1).min(tables.width.entries(tables.size).saturating_sub(2));
+            (tables.width, tables.offsets.clone(), count, tables.offsets.last().map(|last| last + tables.size))
+        }
+        None if votes < 2 => return Ok(None),
+        None => (guess_width(source, heap)?, Vec::new(), by_len, None),
+    };
+    let root = match width {
+        Width::ThirtyTwo => Root::Chain(2),
+        _ => {
+            let start = tables_end.filter(|&end| end < heap && offsets.len() > 1);
+            Root::Fixed(Span { start: start.unwrap_or(heap.saturating_sub(USUAL_ROOT)), end: heap })
+        }
+    };
+    let confidence = if tables.is_some() { 80 } else { 60 };
+    Ok(inferred(heap, size, count, width, offsets, root, evidence, confidence))
+}
+
+/// FAT32, unless what stands in front of the clusters is a root directory.
+fn guess_width(source: &Source, heap: u64) -> Result<Width, SourceGone> {
+    let at = heap.saturating_sub(USUAL_ROOT);
+    let bytes = read_whole(&**source, at, ENTRY)?.unwrap_or_default();
+    let first = ShortEntry::decode(&bytes);
+    let entry = !first.is_end() && (first.is_long() || first.DIR_Name.iter().all(|b| (0x20..0x7f).contains(b)));
+    Ok(if entry { Width::Sixteen } else { Width::ThirtyTwo })
+}
+
+/// Without two directories, the size of clusters follows from the size of the table.
+fn from_tables(source: &Source, heads: &[Head], tables: &Tables) -> Option<Inferred> {
+    let end = tables.offsets.last()? + tables.size;
+    let fat32 = tables.width == Width::ThirtyTwo;
+    let heap = if fat32 { end } else { end + if source.len() < 4 << 20 { 224 * ENTRY as u64 } else { USUAL_ROOT } };
+    let fits = |size: &u64| {
+        let count = source.len().saturating_sub(heap) / size;
+        tables.width.bytes(count + 2) <= tables.size
+            && heads.iter().all(|head| heap + u64::from(head.cluster - 2) * size == head.offset)
+    };
+    let size = (9..=18).map(|shift| 1u64 << shift).find(fits)?;
+    let count = source.len().saturating_sub(heap) / size;
+    let root = if fat32 { Root::Chain(2) } else { Root::Fixed(Span { start: end, end: heap }) };
+    inferred(heap, size, count, tables.width, tables.offsets.clone(), root, "two equal tables".to_owned(), 50)
+}
+
+#[allow(clippy::too_many_arguments, reason = "every number of a geometry, named once")]
+fn inferred(
+    heap: u64,
+    cluster_size: u64,
+    count: u64,
+    width: Width,
+    tables: Vec<u64>,
+    root: Root,
+    evidence: String,
+    confidence: u8,
+) -> Option<Inferred> {
+    let layout = Layout::new(heap, cluster_size, u32::try_from(count).ok().filter(|&count| count > 0)?)?;
+    let geometry = Geometry {
+        layout,
+        width,
+        tables,
+        root,
+        sector_size: SECTOR,
+        size: heap + layout.bytes(),
+        fs_info: None,
+        backup: None,
+        media: None,
+        serial: None,
+        label: None,
+        state: 0,
+    };
+    Some(Inferred { geometry, evidence, confidence })
+}
