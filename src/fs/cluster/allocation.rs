@@ -318,10 +318,11 @@ impl<'t> Allocation<'t> {
     /// Where a chain may go on, best first.
     fn options(&self, cluster: Cluster, seen: &HashSet<Cluster>) -> Result<Vec<Cluster>, SourceGone> {
         let mut options = Vec::new();
-        if let Some(behind) = self.layout().after(cluster) {
-            if !seen.contains(&behind) && self.is_loose(behind)? {
-                options.push(behind);
-            }
+        if let Some(behind) = self.layout().after(cluster)
+            && !seen.contains(&behind)
+            && self.is_loose(behind)?
+        {
+            options.push(behind);
         }
         for link in self.table.links(cluster)?.iter() {
             let Link::Next(next) = link else { continue };
@@ -409,11 +410,12 @@ impl<'t> Allocation<'t> {
             }
         };
         let mut trust = if shared.is_some() { Trust::Doubtful } else { Trust::Partial };
-        if silent && rival.is_none() {
-            if let Some(whole) = self.fill(&runs, need)? {
-                runs = whole;
-                trust = Trust::Doubtful;
-            }
+        if silent
+            && rival.is_none()
+            && let Some(whole) = self.fill(&runs, need)?
+        {
+            runs = whole;
+            trust = Trust::Doubtful;
         }
         self.own(index, &runs);
         self.verdicts.insert(id, Verdict { runs, trust, flaw: chain.flaw, shared });

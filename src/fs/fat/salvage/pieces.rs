@@ -81,11 +81,10 @@ fn successors(pieces: &[Piece], is_part: &HashSet<Cluster>) -> HashMap<usize, us
     for (i, piece) in pieces.iter().enumerate().filter(|(_, piece)| !piece.ended) {
         let proven: Vec<usize> = followers(Fit::Proven, piece).into_iter().filter(|to| !placed.contains(to)).collect();
         // Two names may share a checksum; the nearer part behind is the likelier one.
-        if let Some(&to) = proven.iter().min_by_key(|&&to| distance(piece, &pieces[to])) {
-            if !leads_to(&next, to, i) {
-                placed.insert(to);
-                next.insert(i, to);
-            }
+        let nearest = proven.into_iter().min_by_key(|&to| distance(piece, &pieces[to]));
+        if let Some(to) = nearest.filter(|&to| !leads_to(&next, to, i)) {
+            placed.insert(to);
+            next.insert(i, to);
         }
     }
     if pieces.len() > MOST_COMPARED {
