@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::done::Done;
 use super::job::{Halt, Job, made_up_directory};
 use crate::manifest::{Record, Status};
-use crate::node::{Node, NodeId};
+use crate::node::{Node, NodeId, Unkept};
 use crate::sink::{Entry, Failure};
 use crate::source::SourceGone;
 use crate::tree::ItemId;
@@ -114,6 +114,14 @@ impl Job<'_> {
             record.unkept = self.sink.finish_directory(&entry)?;
         } else {
             record.status = Status::AlreadyThere;
+            let why = "it stood there before";
+            record.unkept = ["owner", "mode", "times"].map(|what| Unkept { what: what.into(), why: why.into() }).into();
+            record.unkept.extend(
+                record
+                    .xattrs
+                    .iter()
+                    .map(|xattr| Unkept { what: String::from_utf8_lossy(&xattr.name).into_owned(), why: why.into() }),
+            );
         }
         Ok(())
     }
