@@ -43,7 +43,8 @@ fn gnu_tar_restores_everything() {
     let mounted = Mounted::read_only(&image, "noload");
     // GNU tar 1.34 gives a symbolic link its attributes only through an option that the test's attribute is not in.
     assert_eq!(rsync_differences_but(mounted.path(), &to, &["/home/alice/sock"]), "");
-    let (ours, theirs) = (fs::metadata(to.join("etc/passwd")).unwrap(), fs::metadata(mounted.join("etc/passwd")).unwrap());
+    let (ours, theirs) =
+        (fs::metadata(to.join("etc/passwd")).unwrap(), fs::metadata(mounted.join("etc/passwd")).unwrap());
     assert_eq!((ours.nlink(), ours.mtime_nsec()), (theirs.nlink(), theirs.mtime_nsec()));
     let sparse = fs::metadata(to.join("home/alice/sparse")).unwrap();
     assert!(sparse.blocks() < 1000, "{} blocks", sparse.blocks());
@@ -56,5 +57,8 @@ fn the_stream_of_one_image_is_always_the_same_and_lists_without_a_complaint() {
     let image = ext4(&scratch, 64 * MIB, "mkdir d; echo 1 > d/x; ln d/x y; truncate -s 5G hole; touch -d 1950-01-01 y");
     let (path, _) = archive(&image, &scratch);
     let listed = String::from_utf8(tool("tar", &[Path::new("-tvf"), &path])).unwrap();
-    assert!(listed.contains("5368709120") && listed.contains("y link to d/x") || listed.contains("d/x link to y"), "{listed}");
+    assert!(
+        listed.contains("5368709120") && listed.contains("y link to d/x") || listed.contains("d/x link to y"),
+        "{listed}"
+    );
 }

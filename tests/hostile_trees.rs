@@ -100,7 +100,8 @@ fn a_link_in_place_of_our_own_folder_is_refused() {
 #[test]
 fn names_that_the_destination_can_not_have() {
     let scratch = Scratch::new();
-    let image = ext4(&scratch, 16 * MIB, "mkdir -p .offmount .offmount~; echo theirs > .offmount/manifest.jsonl; echo 1 > x");
+    let image =
+        ext4(&scratch, 16 * MIB, "mkdir -p .offmount .offmount~; echo theirs > .offmount/manifest.jsonl; echo 1 > x");
     let to = scratch.join("copy");
     let outcome = copy(&image, &to);
     assert!(outcome.is_complete(), "{outcome:?}");

@@ -50,10 +50,25 @@ fn what_was_changed_is_told_and_nothing_else() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let (changed, told) = verified(&to);
     let mut expected = vec![
-        "etc modified", "etc/deep/er/hard user.tag", "etc/long modified", "etc/long target", "etc/new extra",
-        "etc/passwd user.tag", "hard2 user.tag", "home/alice modified", "home/alice/pipe kind", "more extra",
-        "var/log modified", "var/log/f10 missing", "var/log/f11 mode", "var/log/f12 owner", "var/log/f13 modified",
-        "var/log/f13 size", "var/log/f9 blake3", "var/log/f9 modified", ". modified",
+        "etc modified",
+        "etc/deep/er/hard user.tag",
+        "etc/long modified",
+        "etc/long target",
+        "etc/new extra",
+        "etc/passwd user.tag",
+        "hard2 user.tag",
+        "home/alice modified",
+        "home/alice/pipe kind",
+        "more extra",
+        "var/log modified",
+        "var/log/f10 missing",
+        "var/log/f11 mode",
+        "var/log/f12 owner",
+        "var/log/f13 modified",
+        "var/log/f13 size",
+        "var/log/f9 blake3",
+        "var/log/f9 modified",
+        ". modified",
     ];
     expected.sort();
     assert_eq!(told, expected);
