@@ -23,7 +23,14 @@ fn extract(archive: &Path, scratch: &Scratch) -> PathBuf {
     let to = scratch.dir("extracted");
     let ran = run(
         system("tar")
-            .args(["--xattrs", "--xattrs-include=*", "--same-owner", "--numeric-owner", "-xpSf"])
+            .args([
+                "--xattrs",
+                "--xattrs-include=*",
+                "--warning=no-timestamp",
+                "--same-owner",
+                "--numeric-owner",
+                "-xpSf",
+            ])
             .arg(archive)
             .current_dir(&to),
         b"",

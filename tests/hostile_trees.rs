@@ -117,7 +117,7 @@ fn names_longer_than_the_destination_takes() {
     let scratch = Scratch::new();
     let image = scratch.sparse("fat.img", 64 * MIB);
     tool("mkfs.vfat", &["-F", "32", image.to_str().unwrap()]);
-    let (one, other) = (format!("{}1.txt", "ü".repeat(200)), format!("{}2.txt", "ü".repeat(200)));
+    let (one, other) = (format!("{}1.txt", "ü".repeat(126)), format!("{}2.txt", "ü".repeat(126)));
     fs::write(scratch.join("a"), "a").unwrap();
     for name in [&one, &other] {
         tool("mcopy", &["-i", image.to_str().unwrap(), scratch.join("a").to_str().unwrap(), &format!("::/{name}")]);

@@ -69,7 +69,7 @@ pub fn record(copy: &Path, path: &str) -> Record {
 /// An ext4 that the kernel filled by `script`, a shell script run in its root.
 pub fn ext4(scratch: &Scratch, size: u64, script: &str) -> PathBuf {
     let image = scratch.sparse("image.ext4", size);
-    tool("mkfs.ext4", &[OsStr::new("-q"), OsStr::new("-F"), image.as_os_str()]);
+    tool("mkfs.ext4", &[OsStr::new("-q"), OsStr::new("-Fb4096"), image.as_os_str()]);
     let mounted = Mounted::writable(&image, "");
     let shell = crate::common::run(system("bash").args(["-euc", script]).current_dir(mounted.path()), b"");
     assert_eq!(shell.code, 0, "{shell:?}");

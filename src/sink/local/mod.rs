@@ -218,7 +218,7 @@ fn stands(parent: &OwnedFd, name: &[u8]) -> Failure {
 impl Sink for Local {
     fn limits(&self) -> Limits {
         let finish_in_order = !self.maker.is_root();
-        Limits { lanes: None, name_max: self.name_max, whole_directories: false, finish_in_order }
+        Limits { lanes: None, name_max: self.name_max, finish_in_order }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {

@@ -71,6 +71,11 @@ impl<'a> Member<'a> {
         }
     }
 
+    /// The member of a directory without its attributes.
+    pub fn empty_directory(entry: &Entry<'a>) -> Self {
+        Member { mode: 0o700, times: Times::default(), xattrs: &[], ..Member::of(entry) }
+    }
+
     /// A further name of the member at `first`.
     pub fn link(entry: &Entry<'a>, first: &'a [u8]) -> Self {
         Member { kind: EntryType::Link, link: first, size: 0, data: None, xattrs: &[], ..Member::of(entry) }

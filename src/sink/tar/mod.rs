@@ -3,6 +3,10 @@
 //!
 //! What the plain header has no room for stands in extended headers: times in nanoseconds, long names, large sizes and
 //! numbers, extended attributes (`SCHILY.xattr.*`), holes (GNU tar manual, "PAX Format, Version 1.0").
+//!
+//! Every directory comes twice: bare before what is in it, and with all its attributes at the end. Files come in the order
+//! of the disk, so whoever reads the archive would else set a directory's times before its last file, and hand down its
+//! default ACL to every file in it.
 
 mod member;
 mod pax;
@@ -80,11 +84,11 @@ impl Tar {
 
 impl Sink for Tar {
     fn limits(&self) -> Limits {
-        Limits { lanes: Some(1), name_max: 255, whole_directories: true, finish_in_order: true }
+        Limits { lanes: Some(1), name_max: 255, finish_in_order: true }
     }
 
     fn directory(&self, entry: &Entry<'_>) -> Result<(), Failure> {
-        self.put_whole(&Member::of(entry)).map(drop)
+        self.put_whole(&Member::empty_directory(entry)).map(drop)
     }
 
     fn create<'a>(&'a self, entry: &'a Entry<'a>) -> Result<Box<dyn Drain + 'a>, Failure> {
@@ -107,7 +111,7 @@ impl Sink for Tar {
     }
 
     fn finish_directory(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
-        Ok(Member::of(entry).unkept())
+        self.put_whole(&Member::of(entry))
     }
 }
 
