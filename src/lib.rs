@@ -16,6 +16,7 @@
 //! | 3 | [`sink`], [`manifest`] | where copied files go; what was copied, in a form that proves it |
 //! | 4 | [`survey`], [`tree`] | a whole disk as volumes and filesystems; the paths of a filesystem |
 //! | 5 | [`server`] | the server's own paths |
+//! | 5 | [`check`] | names for what was found, files on unreadable parts |
 //! | 5 | [`copy`] | selecting, copying, resuming, verifying |
 //! | 5 | [`crosscheck`] | a second, independent reader |
 //! | 6 | [`report`] | text and JSON of everything above |
@@ -39,6 +40,7 @@ pub mod volume;
 pub mod survey;
 pub mod tree;
 
+pub mod check;
 pub mod copy;
 pub mod crosscheck;
 pub mod server;

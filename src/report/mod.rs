@@ -3,6 +3,7 @@
 //! Nothing here prints: functions write to what they are given, or return text. Names are written escaped
 //! ([`crate::name::escaped`]) save where a caller asks for their bytes.
 
+pub mod affected;
 pub mod check;
 pub mod codes;
 pub mod copy;

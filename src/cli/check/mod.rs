@@ -1,6 +1,9 @@
 //! `offmount check`.
 
+mod affected;
+
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 use rayon::prelude::*;
@@ -9,6 +12,7 @@ use super::arguments::SourceArguments;
 use super::session::Session;
 use super::stop::Stop;
 use super::{Global, output};
+use crate::check::name_inodes;
 use crate::fs::CheckReport;
 use crate::report::check::{Checked, is_damaged};
 use crate::report::disk::decisions;
@@ -28,25 +32,40 @@ const UNFINISHED: u8 = 8;
 Nothing is written: what fsck would change is only named. The state checked is the one after the journal was replayed in
 memory. `offmount explain CODE` says what a finding means.
 
+With --affected, nothing is checked: the files are listed whose contents, or whose directory's entries, lie on parts of
+the disk that can not be read: what --mapfile does not call finished, and what lies past the end of a cut image. A PATH
+limits the list.
+
 Exit status, as fsck: 0 clean; 4 damage found; 8 could not finish; 12 both; 16 usage.
 
 Example:
   offmount check testdata/server.img")]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     source: SourceArguments,
 
-    /// Volumes to check (p2); all that are read unless given
+    /// Volumes to check (p2), all that are read unless given; paths for --affected
     #[arg(value_name = "VOLUME")]
     volumes: Vec<String>,
+
+    /// List the files that unreadable parts of the disk hit, instead of checking
+    #[arg(long)]
+    affected: bool,
+
+    /// Write a ddrescue domain map of what is still needed for these files (for ddrescue --domain-mapfile)
+    #[arg(long, value_name = "FILE", requires = "affected")]
+    domain_map: Option<PathBuf>,
 
     /// One line of JSON for each finding, after a header line; then one for each volume
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
+pub(in crate::cli) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
     let session = Session::open(&arguments.source, global)?;
+    if arguments.affected {
+        return affected::run(&session, &arguments);
+    }
     let (volumes, mut status) = chosen(&session, &arguments.volumes);
     let reports: Result<Vec<Option<CheckReport>>, SourceGone> =
         volumes.par_iter().map(|&volume| check(&session, volume)).collect();
@@ -101,8 +120,16 @@ fn chosen(session: &Session, names: &[String]) -> (Vec<usize>, u8) {
     (volumes, status)
 }
 
+/// Checks a volume, and says which paths the findings are about.
 fn check(session: &Session, volume: usize) -> Result<Option<CheckReport>, SourceGone> {
-    session.server.volume(volume).fs().map(|fs| fs.check(&session.progress)).transpose()
+    let Some(fs) = session.server.volume(volume).fs() else { return Ok(None) };
+    let mut report = fs.check(&session.progress)?;
+    if report.log.findings().any(|finding| finding.place.inode.is_some() && finding.place.path.is_none())
+        && let Some(tree) = session.server.tree(volume, &session.progress)?
+    {
+        name_inodes(&mut report.log, tree);
+    }
+    Ok(Some(report))
 }
 
 fn show(session: &Session, checked: &[Checked<'_>], json: bool) -> Result<(), Stop> {

@@ -1,0 +1,8 @@
+//! What checking needs beyond one filesystem's own check: names for what was found ([`name_inodes`]), and which files
+//! unreadable bytes hit ([`affected`]).
+
+mod affected;
+mod paths;
+
+pub use affected::{Affected, affected, domain_map};
+pub use paths::name_inodes;
