@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::done::Done;
 use super::job::{Halt, Job, made_up_directory};
 use crate::manifest::{Record, Status};
-use crate::node::{Node, NodeId};
+use crate::node::{Node, NodeId, Unkept};
 use crate::sink::{Entry, Failure};
 use crate::source::SourceGone;
 use crate::tree::ItemId;
@@ -48,7 +48,7 @@ impl Job<'_> {
 
     /// Makes a batch of directories of one part. Those that failed are noted in `failed`, with their records in what is
     /// returned; the others' records are written when they are finished.
-    pub fn make_directories(&self, batch: &[Directory], whole: bool, failed: &mut HashSet<Directory>) -> Done {
+    pub fn make_directories(&self, batch: &[Directory], failed: &mut HashSet<Directory>) -> Done {
         let mut done = Done::new(self.request.hashes);
         let nodes = match self.directory_nodes(batch) {
             Ok(nodes) => nodes,
@@ -61,7 +61,7 @@ impl Job<'_> {
             if self.is_stopped() {
                 break;
             }
-            if let Err(record) = self.make_directory(*directory, node, whole) {
+            if let Err(record) = self.make_directory(*directory, node) {
                 failed.insert(*directory);
                 done.add(&record);
             }
@@ -69,17 +69,13 @@ impl Job<'_> {
         done
     }
 
-    fn make_directory(&self, (part, item): Directory, node: &Node, whole: bool) -> Result<(), Box<Record>> {
+    fn make_directory(&self, (part, item): Directory, node: &Node) -> Result<(), Box<Record>> {
         let path = self.places.path(part, item);
-        let made = || -> Result<(), Halt> {
-            let xattrs = if whole { self.part(part).tree.fs().xattrs(node)?.value } else { Vec::new() };
-            let overwrite = self.request.overwrite;
-            self.sink.directory(&Entry { path: &path, node, target: &[], xattrs: &xattrs, data: &[], overwrite })?;
-            Ok(())
-        };
-        made().map_err(|halt| {
+        let overwrite = self.request.overwrite;
+        let entry = Entry { path: &path, node, target: &[], xattrs: &[], data: &[], overwrite };
+        self.sink.directory(&entry).map_err(|failure| {
             let mut record = Box::new(self.record(part, item, Some(node)));
-            self.settle(&mut record, halt);
+            self.settle(&mut record, Halt::Failure(failure));
             record
         })
     }
@@ -114,6 +110,14 @@ impl Job<'_> {
             record.unkept = self.sink.finish_directory(&entry)?;
         } else {
             record.status = Status::AlreadyThere;
+            let why = "it stood there before";
+            record.unkept = ["owner", "mode", "times"].map(|what| Unkept { what: what.into(), why: why.into() }).into();
+            record.unkept.extend(
+                record
+                    .xattrs
+                    .iter()
+                    .map(|xattr| Unkept { what: String::from_utf8_lossy(&xattr.name).into_owned(), why: why.into() }),
+            );
         }
         Ok(())
     }

@@ -161,7 +161,7 @@ fn work(job: &Job<'_>, prepared: &Prepared<'_>, ours: bool, pool: &rayon::Thread
         book.problems.push(Problem { path: b".".to_vec(), status: None, what: failure.to_string() });
     }
     for batch in directory_batches(&plan.directories) {
-        book.add(job.make_directories(batch, limits.whole_directories, &mut failed));
+        book.add(job.make_directories(batch, &mut failed));
         job.progress.advance(batch.len() as u64);
     }
 

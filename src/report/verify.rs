@@ -17,7 +17,7 @@ pub struct DifferenceRecord<'a> {
     path_b64: Option<String>,
     what: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    property: Option<&'static str>,
+    property: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recorded: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +60,8 @@ pub struct VerifiedRecord {
 
 impl From<&Verified> for VerifiedRecord {
     fn from(verified: &Verified) -> Self {
-        let Verified { paths, bytes, not_copied, unhashed, differing, missing, extra, garbage, unfinished } = *verified;
+        let Verified { paths, bytes, not_copied, unhashed, differing, missing, extra, garbage, unfinished, .. } =
+            *verified;
         let clean = verified.is_clean();
         let damaged_lines = garbage;
         VerifiedRecord {

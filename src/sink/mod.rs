@@ -21,8 +21,6 @@ pub struct Limits {
     pub lanes: Option<usize>,
     /// Longest name of one file, in bytes.
     pub name_max: usize,
-    /// [`Sink::directory`] needs all that is to be restored, as nothing comes after.
-    pub whole_directories: bool,
     /// Directories are finished one after the other, children first: a finished one may shut us out.
     pub finish_in_order: bool,
 }

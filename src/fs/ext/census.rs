@@ -77,7 +77,7 @@ fn read(ext: &Ext, chunk: &Chunk, which: Census) -> Result<Vec<Node>, SourceGone
         let better = remains.and_then(|remains| remains.inodes.get(&nr)).map(|record| &**record);
         let record = better.or_else(|| window.as_ref().and_then(|window| window.record(index)));
         let Some(inode) = record.map(|record| Inode::decode(nr, record)) else { continue };
-        if is_asked(&inode, which) && !ext.is_hidden(&inode) {
+        if is_asked(&inode, which) && !ext.is_hidden(&inode) && !ext.is_garbage(&inode) {
             nodes.push(ext.node_of(&inode)?);
         }
     }

@@ -92,15 +92,27 @@ impl Ext {
             node.trust = Trust::Doubtful;
         }
         node.size = node.size.min(geometry.max_file_size(true));
+        if let Some(trust) = self.volume.remains().and_then(|remains| remains.trust.get(&inode.nr)) {
+            // What was made up has no checksum, and needs none.
+            let made = *trust == Trust::Renamed;
+            node.trust = if made { *trust } else { node.trust.max(*trust) };
+        }
         Ok(node)
     }
 
     /// The node of an inode that a directory may name.
     fn used(&self, inode: Option<Inode<'_>>) -> Result<Option<Node>, SourceGone> {
-        let Some(inode) = inode.filter(|inode| inode.is_in_use() && !self.is_left_over(inode)) else {
+        let Some(inode) =
+            inode.filter(|inode| inode.is_in_use() && !self.is_left_over(inode) && !self.is_garbage(inode))
+        else {
             return Ok(None);
         };
         self.node_of(&inode).map(Some)
+    }
+
+    /// True where too many fields are impossible: what lies there is no inode.
+    fn is_garbage(&self, inode: &Inode<'_>) -> bool {
+        salvage::judge_record(&self.volume.geometry, inode.nr, &inode.record) <= salvage::Verdict::Garbage
     }
 
     /// True where a proved descriptor says that the inode was never used, and nothing proves the contrary: what lies

@@ -40,6 +40,17 @@ impl Volume {
         self.remains.get()
     }
 
+    /// The same volume, as it is read with what a search found so far.
+    pub fn with(&self, remains: Remains) -> Volume {
+        Volume {
+            source: self.source.clone(),
+            geometry: self.geometry.clone(),
+            superblock: self.superblock,
+            tables: Tables::default(),
+            remains: OnceLock::from(remains),
+        }
+    }
+
     /// Takes what a search found; only the first time.
     pub fn set_remains(&self, remains: Remains) -> bool {
         self.remains.set(remains).is_ok()
@@ -55,13 +66,15 @@ impl Volume {
         Ok(self.inodes().read(nr)?.map(Inode::into_owned))
     }
 
-    /// A block of metadata; `None` where it can not be read.
+    /// A block of metadata as it lies; `None` where it can not be read.
     pub fn block(&self, nr: BlockNr) -> Result<Option<Arc<[u8]>>, SourceGone> {
-        if let Some(block) = self.remains().and_then(|remains| remains.blocks.get(&nr)) {
-            return Ok(Some(block.clone()));
-        }
         let block = read_whole(&*self.source, self.geometry.offset(nr), self.geometry.block_size as usize)?;
         Ok(block.map(Arc::from))
+    }
+
+    /// An older version of a block, the newest that `proves` accepts.
+    pub fn older_block(&self, nr: BlockNr, proves: impl Fn(&[u8]) -> bool) -> Option<Arc<[u8]>> {
+        self.remains()?.blocks.get(&nr)?.iter().find(|block| proves(block)).cloned()
     }
 
     /// Bytes of the source.

@@ -92,7 +92,7 @@ impl Local {
     /// Those of opening.
     pub fn look(path: &Path) -> io::Result<Self> {
         let below = open_root(path)?;
-        let local = Local {
+        Ok(Local {
             below,
             folder: None,
             maker: Maker::this(),
@@ -100,9 +100,7 @@ impl Local {
             older: Mutex::default(),
             hands_down: AtomicBool::new(false),
             ways: file::Ways::default(),
-        };
-        local.note_older(b"");
-        Ok(local)
+        })
     }
 
     /// offmount's own folder; `None` where the destination is only looked at.
@@ -113,6 +111,11 @@ impl Local {
     /// The directories below.
     pub fn below(&self) -> &Beneath {
         &self.below
+    }
+
+    /// The value of an extended attribute; `None` where there is none of this name.
+    pub fn xattr(&self, path: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+        standing::xattr(&self.below, path, name)
     }
 
     /// Bytes and files that still fit.
@@ -215,11 +218,11 @@ fn stands(parent: &OwnedFd, name: &[u8]) -> Failure {
 impl Sink for Local {
     fn limits(&self) -> Limits {
         let finish_in_order = !self.maker.is_root();
-        Limits { lanes: None, name_max: self.name_max, whole_directories: false, finish_in_order }
+        Limits { lanes: None, name_max: self.name_max, finish_in_order }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
-        if !self.is_in_older(path) {
+        if self.folder.is_some() && !self.is_in_older(path) {
             return Ok(None);
         }
         standing::look(&self.below, path)

@@ -1,6 +1,7 @@
 //! What stands at a path of the destination.
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, major, minor, openat, readlinkat, statat};
 use rustix::io::Errno;
@@ -64,4 +65,21 @@ pub fn word(mode: u32) -> &'static str {
         Kind::Symlink => "a link",
         _ => "something else",
     }
+}
+
+/// The value of an extended attribute; `None` where there is none of this name.
+pub fn xattr(below: &Beneath, path: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    /// No attribute is longer (`XATTR_SIZE_MAX`).
+    const LONGEST: usize = 64 << 10;
+    let mut value = vec![0u8; LONGEST];
+    let len = if path.is_empty() || path == b"." {
+        rustix::fs::fgetxattr(below.root(), name, &mut value[..]).ok()?
+    } else {
+        let (parent, last) = below.parent(path).ok()?;
+        let mut at = format!("/proc/self/fd/{}/", parent.as_raw_fd()).into_bytes();
+        at.extend_from_slice(last);
+        rustix::fs::lgetxattr(&at[..], name, &mut value[..]).ok()?
+    };
+    value.truncate(len);
+    Some(value)
 }

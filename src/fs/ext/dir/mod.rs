@@ -97,7 +97,7 @@ pub fn parent(volume: &Volume, inode: &Inode<'_>, size: u64) -> Result<Option<No
 }
 
 /// The entry of a found one; `None` for `.` and `..`. Bytes that no name has become dots, as e2fsck makes them.
-fn entry(found: Found<'_>, trust: Trust) -> Option<Entry> {
+pub fn entry(found: Found<'_>, trust: Trust) -> Option<Entry> {
     if matches!(found.name, b"." | b"..") {
         return None;
     }
@@ -193,17 +193,26 @@ impl<'v> Listing<'v> {
 
     /// One block of the directory; `first` for its first one.
     fn block(&mut self, nr: BlockNr, bytes: &[u8], readable: bool, first: bool, take: Take<'_>) -> ControlFlow<()> {
-        let better: Option<Arc<[u8]>> = self.volume.remains().and_then(|remains| remains.blocks.get(&nr)).cloned();
-        let bytes = better.as_deref().unwrap_or(bytes);
-        if !readable && better.is_none() {
+        let better = self.better(nr, bytes, first, readable);
+        if better.is_some() {
+            self.trust(Trust::Journal);
+        } else if !readable {
             self.trust(Trust::Partial);
             self.note(codes::DIR_UNREADABLE, nr, Default::default);
         }
+        let bytes = better.as_deref().unwrap_or(bytes);
         let root = first && self.indexed && is_root(bytes);
         let trust = self.prove(nr, bytes, root);
         // The tree's root has nothing but `.` and `..` before the tree.
         let bytes = if root { &bytes[..DX_ROOT_COUNT_AT - 8] } else { bytes };
         if root { self.root(bytes, trust, take) } else { self.entries(bytes, Some(nr), trust, take) }
+    }
+
+    /// An older version of a block that is refuted or unreadable, if a checksum proves it.
+    fn better(&self, nr: BlockNr, bytes: &[u8], first: bool, readable: bool) -> Option<Arc<[u8]>> {
+        let (seed, _) = (self.seed?, self.volume.remains()?);
+        let proves = |bytes: &[u8]| sums(seed, bytes, first && self.indexed && is_root(bytes)).is_some_and(Sums::agree);
+        if readable && proves(bytes) { None } else { self.volume.older_block(nr, proves) }
     }
 
     /// `.` and `..` of a tree's root, whatever lengths they claim.

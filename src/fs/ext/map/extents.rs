@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Runs;
-use crate::fs::ext::checksum::Seed;
+use crate::fs::ext::checksum::{Seed, Sums};
 use crate::fs::ext::codes;
 use crate::fs::ext::disk::at;
 use crate::fs::ext::disk::extent::{ENTRY_SIZE, Extent, ExtentHeader, ExtentIdx, MAGIC, MAX_DEPTH};
 use crate::fs::ext::inode::Inode;
 use crate::fs::ext::number::BlockNr;
+use crate::node::Trust;
 use crate::source::SourceGone;
 
 /// A file has blocks 0 to this one, exclusive.
@@ -131,7 +133,8 @@ impl Tree<'_, '_> {
             self.lose(range);
             return Ok(());
         };
-        let Some(bytes) = volume.block(block)? else {
+        let on_disk = volume.block(block)?;
+        let Some(bytes) = self.older(block, on_disk.as_deref()).or(on_disk) else {
             self.note(codes::MAP_UNREADABLE, Some(block), Default::default);
             self.lose(range);
             return Ok(());
@@ -142,6 +145,18 @@ impl Tree<'_, '_> {
             });
         }
         self.node(&bytes, Some(block), Some(depth), range)
+    }
+
+    /// An older version of a node that is refuted or unreadable, if a checksum proves it.
+    fn older(&mut self, nr: BlockNr, on_disk: Option<&[u8]>) -> Option<Arc<[u8]>> {
+        let seed = self.seed?;
+        let proves = |bytes: &[u8]| seed.extent_block(bytes).is_some_and(Sums::agree);
+        if on_disk.is_some_and(proves) {
+            return None;
+        }
+        let older = self.runs.volume.older_block(nr, proves)?;
+        self.runs.trust(Trust::Journal);
+        Some(older)
     }
 
     fn lose(&mut self, range: Range<u64>) {

@@ -114,6 +114,10 @@ impl<'v> Runs<'v> {
         self.mapping.extents.push(Extent { logical: start, len: end - start, backing });
     }
 
+    fn trust(&mut self, trust: Trust) {
+        self.mapping.trust = self.mapping.trust.max(trust);
+    }
+
     /// Notes what is wrong; the trust of the file falls to `unproven` at best.
     fn note(&mut self, code: Code, block: Option<u64>, facts: impl FnOnce() -> (String, String)) {
         self.mapping.trust = self.mapping.trust.max(Trust::Unproven);

@@ -7,27 +7,40 @@
 //! - [`Remains`]: kept by the opened filesystem, empty until a search filled it. Inodes, directory entries and blocks
 //!   found in it come before those of the disk.
 
+mod claims;
+mod copies;
 mod descriptors;
+mod directories;
 mod generation;
 mod infer;
 mod layout;
 mod record;
+mod remains;
+mod roll;
 mod scan;
 mod sighting;
 mod superblock;
 mod tables;
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+
+pub use record::{Verdict, judge as judge_record};
+pub use remains::Remains;
+
+use claims::Claims;
+use roll::Roll;
+use sighting::Sighting;
 
 use super::evidence::{Evidence, of_superblock};
 use super::geometry::Copy;
 use super::number::{BlockNr, InodeNr};
+use super::recover::{self, Located};
+use super::volume::Volume;
 use super::{Ext, census};
-use crate::fs::{Census, OpenOptions, Stray};
-use crate::node::{Entry, NodeId};
-use crate::progress::Progress;
+use crate::finding::Log;
+use crate::fs::{Census, FileSystem, OpenOptions, Stray};
+use crate::node::{Kind, NodeId, Trust};
+use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone};
 
 /// Better evidence than `primary`, which is missing or not sound; `primary` itself where there is none.
@@ -53,25 +66,88 @@ pub fn evidence(
     Ok(best)
 }
 
-/// What a search of the whole volume found.
-#[derive(Default)]
-pub struct Remains {
-    /// Better copies of inodes: their whole records.
-    pub inodes: HashMap<InodeNr, Arc<[u8]>>,
-    /// Better copies of metadata blocks: directory blocks, nodes of extent trees, indirect blocks, attributes.
-    pub blocks: HashMap<BlockNr, Arc<[u8]>>,
-    /// Entries that belong to a directory beside those its blocks hold.
-    pub entries: HashMap<InodeNr, Vec<Entry>>,
-    /// The parents of directories whose `..` is lost.
-    pub parents: HashMap<InodeNr, NodeId>,
-}
-
 /// Searches the whole volume, once.
-pub fn salvage(_ext: &Ext, _progress: &dyn Progress) -> Result<(), SourceGone> {
+///
+/// # Errors
+/// When the source is gone.
+pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
+    if ext.options.strict || ext.volume.remains().is_some() {
+        return Ok(());
+    }
+    let mut remains = Remains::default();
+    let roll = Roll::take(&ext.volume, progress)?;
+    // With what the journal still holds, the rest is searched: it then sees what the reader will see.
+    let volume = match older(ext, &roll)? {
+        Some(older) => {
+            remains.trust.extend(older.inodes.keys().map(|nr| (*nr, Trust::Journal)));
+            remains.inodes = older.inodes;
+            remains.blocks = older.blocks;
+            ext.volume.with(remains.clone())
+        }
+        None => ext.volume.with(Remains::default()),
+    };
+    let roll = Roll::take(&volume, progress)?;
+    let claims = Claims::take(&volume, &roll, progress)?;
+    judge_contradictions(&roll, &claims, &mut remains);
+    let sightings = search(&volume, progress)?;
+    directories::rebuild(
+        &directories::Evidence { volume: &volume, roll: &roll, claims: &claims, sightings: &sightings },
+        &mut remains,
+    )?;
+    if !remains.inodes.contains_key(&InodeNr::ROOT) && !roll.get(InodeNr::ROOT).is_directory() {
+        // Nothing is left of the root: a tree needs one all the same.
+        remains.inodes.insert(InodeNr::ROOT, directories::record(volume.geometry.inode_size as usize));
+        remains.trust.insert(InodeNr::ROOT, Trust::Renamed);
+    }
+    ext.volume.set_remains(remains);
     Ok(())
 }
 
+/// What the journal still holds of what is damaged; `None` where there is no journal.
+fn older(ext: &Ext, roll: &Roll) -> Result<Option<copies::Older>, SourceGone> {
+    match recover::locate(&ext.volume, None, &mut Log::new())? {
+        Located::Found(journal) => copies::read(&ext.volume, &journal, roll).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Where two inodes map the same block, one of them is wrong: the one no checksum proves, or any of the two.
+fn judge_contradictions(roll: &Roll, claims: &Claims, remains: &mut Remains) {
+    for (one, other) in claims.contradictions() {
+        let (first, second) = (roll.get(one), roll.get(other));
+        let mut doubt = |nr| remains.trust.insert(nr, Trust::Doubtful);
+        if !first.proved || second.proved {
+            doubt(one);
+        }
+        if !second.proved || first.proved {
+            doubt(other);
+        }
+    }
+}
+
+/// The metadata blocks that can be told by their contents, in the order of the disk.
+fn search(volume: &Volume, progress: &dyn Progress) -> Result<Vec<Sighting>, SourceGone> {
+    let geometry = &volume.geometry;
+    progress.stage("searching for directories", Some(volume.source.len()), Unit::Bytes);
+    let block_size = u64::from(geometry.block_size);
+    let mut found = Vec::new();
+    scan::chunks(
+        &volume.source,
+        block_size,
+        progress,
+        |at, chunk| {
+            let blocks = chunk.chunks_exact(block_size as usize).zip(at / block_size..);
+            blocks.filter_map(|(block, nr)| sighting::look(geometry, BlockNr(nr), block)).collect::<Vec<_>>()
+        },
+        |some| found.extend(some),
+    )?;
+    Ok(found)
+}
+
 /// The inodes in use that no directory named.
+///
+/// # Errors
+/// When the source is gone.
 pub fn strays(ext: &Ext, reached: &dyn Fn(NodeId) -> bool, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
     let mut strays = Vec::new();
     census::census(ext, Census::InUse, progress, &mut |node| {
@@ -80,5 +156,14 @@ pub fn strays(ext: &Ext, reached: &dyn Fn(NodeId) -> bool, progress: &dyn Progre
         }
         ControlFlow::Continue(())
     })?;
+    let Some(remains) = ext.volume.remains() else { return Ok(strays) };
+    for nr in &remains.made_up {
+        if let Some(node) = ext.node(nr.node())?.filter(|node| !reached(node.id)) {
+            strays.push(Stray { node, parent: None, name: Some(format!("directory-{nr}").into_bytes()) });
+        }
+    }
+    for stray in strays.iter_mut().filter(|stray| stray.node.kind == Kind::Directory && stray.name.is_none()) {
+        stray.parent = ext.parent(&stray.node)?;
+    }
     Ok(strays)
 }

@@ -1,0 +1,112 @@
+//! Which inode maps which block, over the whole volume: [`Claims`].
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+
+use super::super::map;
+use super::super::number::{BlockNr, InodeNr};
+use super::super::volume::Volume;
+use super::roll::{Known, Roll, State};
+use crate::node::{Backing, Kind, Trust};
+use crate::progress::{Progress, Unit};
+use crate::source::SourceGone;
+
+/// Inodes mapped at once by one thread.
+const CHUNK: usize = 256;
+
+/// A run of blocks that one inode maps.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Run {
+    start: u64,
+    len: u64,
+    nr: InodeNr,
+}
+
+/// What all inodes in use map.
+pub struct Claims {
+    /// By start. They overlap where inodes contradict each other.
+    runs: Vec<Run>,
+    /// The longest run: how far back an overlapping one may begin.
+    longest: u64,
+    /// Inodes whose map has holes where something is lost.
+    pub broken: BTreeSet<InodeNr>,
+}
+
+impl Claims {
+    /// Maps every inode in use, the filesystem's own among them.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn take(volume: &Volume, roll: &Roll, progress: &dyn Progress) -> Result<Claims, SourceGone> {
+        let used: Vec<(InodeNr, Known)> = roll.iter().filter(|(_, known)| has_map(*known)).collect();
+        progress.stage("reading maps", Some(used.len() as u64), Unit::Items);
+        let chunks = used.par_chunks(CHUNK).map(|chunk| {
+            let part = map_some(volume, chunk);
+            progress.advance(chunk.len() as u64);
+            part
+        });
+        let mut claims = Claims { runs: Vec::new(), longest: 0, broken: BTreeSet::new() };
+        for part in chunks.collect::<Result<Vec<_>, SourceGone>>()? {
+            claims.runs.extend(part.runs);
+            claims.broken.extend(part.broken);
+        }
+        claims.runs.par_sort_unstable();
+        claims.longest = claims.runs.iter().map(|run| run.len).max().unwrap_or_default();
+        Ok(claims)
+    }
+
+    /// The inodes that map a block.
+    pub fn owners(&self, block: BlockNr) -> impl Iterator<Item = InodeNr> + '_ {
+        let from = self.runs.partition_point(|run| run.start + self.longest <= block.0);
+        let candidates = self.runs[from..].iter().take_while(move |run| run.start <= block.0);
+        candidates.filter(move |run| block.0 < run.start + run.len).map(|run| run.nr)
+    }
+
+    /// The inodes that share blocks with another, each with the one whose claim it contradicts.
+    pub fn contradictions(&self) -> Vec<(InodeNr, InodeNr)> {
+        let mut pairs = Vec::new();
+        let mut open: Option<Run> = None;
+        for run in &self.runs {
+            if let Some(before) = open.filter(|before| run.start < before.start + before.len && run.nr != before.nr) {
+                pairs.push((before.nr, run.nr));
+            }
+            if open.is_none_or(|before| run.start + run.len > before.start + before.len) {
+                open = Some(*run);
+            }
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        pairs
+    }
+}
+
+fn has_map(known: Known) -> bool {
+    known.state == State::Used && matches!(known.kind, Kind::File | Kind::Directory | Kind::Symlink)
+}
+
+#[derive(Default)]
+struct Part {
+    runs: Vec<Run>,
+    broken: Vec<InodeNr>,
+}
+
+fn map_some(volume: &Volume, chunk: &[(InodeNr, Known)]) -> Result<Part, SourceGone> {
+    let mut part = Part::default();
+    let mut inodes = volume.inodes();
+    let block_size = u64::from(volume.geometry.block_size);
+    for (nr, _) in chunk {
+        let Some(inode) = inodes.read(*nr)? else { continue };
+        let mapping = map::map(volume, &inode, inode.size(&volume.geometry))?;
+        if mapping.trust >= Trust::Partial {
+            part.broken.push(*nr);
+        }
+        for extent in mapping.extents {
+            if let Backing::Device { offset, .. } = extent.backing {
+                let (start, len) = (offset / block_size, extent.len.div_ceil(block_size));
+                part.runs.push(Run { start, len, nr: *nr });
+            }
+        }
+    }
+    Ok(part)
+}

@@ -1,0 +1,352 @@
+//! Directories of which the inode is destroyed, put together again from their blocks.
+//!
+//! A first block names its directory and the parent. With checksums, all blocks of a directory give the same seed, so
+//! the first block's tells the others; a directory without its first block is known by the seed of an inode of
+//! generation 0, or by its subdirectories, which name their parent. Without checksums, subdirectories tell, and the
+//! place on the disk.
+//!
+//! Blocks of directories that were removed look the same. So an entry counts only if the inode it names does not
+//! disagree: it is in use, of that kind, and has more links than names are known.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use zerocopy::{FromZeros, IntoBytes};
+
+use super::super::checksum::Seed;
+use super::super::dir::{self, block};
+use super::super::disk::inode as disk;
+use super::super::number::{BlockNr, InodeNr};
+use super::super::volume::Volume;
+use super::claims::Claims;
+use super::generation;
+use super::remains::Remains;
+use super::roll::{Known, Roll, State};
+use super::sighting::{Sighting, What};
+use crate::node::{Entry, Kind, Trust};
+use crate::source::SourceGone;
+
+/// Blocks between a directory's first block and another, beyond which nearness says nothing.
+const NEAR: u64 = 4096;
+
+/// What the search has to work with.
+pub struct Evidence<'e> {
+    pub volume: &'e Volume,
+    pub roll: &'e Roll,
+    pub claims: &'e Claims,
+    /// Directory blocks, in the order of the disk.
+    pub sightings: &'e [Sighting],
+}
+
+/// The blocks found for one directory.
+#[derive(Default)]
+struct Found {
+    first: Option<BlockNr>,
+    parent: Option<u32>,
+    blocks: BTreeSet<BlockNr>,
+}
+
+/// Puts directories together, into `remains`. Returns how many.
+///
+/// # Errors
+/// When the source is gone.
+pub fn rebuild(evidence: &Evidence<'_>, remains: &mut Remains) -> Result<usize, SourceGone> {
+    let mut search = Search::new(evidence)?;
+    search.take_first_blocks()?;
+    search.take_leaves()?;
+    search.write(remains)
+}
+
+struct Search<'e> {
+    evidence: &'e Evidence<'e>,
+    /// Directories being put together, by number.
+    found: BTreeMap<u32, Found>,
+    /// Directories without a number.
+    unnumbered: Vec<BTreeSet<BlockNr>>,
+    /// The parents that first blocks name, of all directories.
+    parents: HashMap<u32, u32>,
+    /// Directories in use whose map is broken: what is found for them is added.
+    broken: BTreeSet<u32>,
+    /// How many names directories in use have for an inode.
+    names: HashMap<u32, u32>,
+}
+
+impl<'e> Search<'e> {
+    fn new(evidence: &'e Evidence<'e>) -> Result<Self, SourceGone> {
+        let directory = |nr: &InodeNr| evidence.roll.get(*nr).is_directory();
+        let broken = evidence.claims.broken.iter().filter(|nr| directory(nr)).map(|nr| nr.0).collect();
+        Ok(Search {
+            evidence,
+            found: BTreeMap::new(),
+            unnumbered: Vec::new(),
+            parents: HashMap::new(),
+            broken,
+            names: HashMap::new(),
+        })
+    }
+
+    /// True if a block belongs to no inode in use that can be believed.
+    fn is_orphan(&self, block: BlockNr) -> bool {
+        !self.evidence.claims.owners(block).any(|nr| {
+            let known = self.evidence.roll.get(nr);
+            known.kind == Kind::Directory || known.proved || !self.evidence.volume.geometry.has_checksums()
+        })
+    }
+
+    /// True if a directory of this number may be put together: nothing better is known of it.
+    fn is_open(&self, nr: u32) -> bool {
+        let Known { state, kind, proved, .. } = self.evidence.roll.get(InodeNr(nr));
+        match state {
+            State::Used if kind == Kind::Directory => self.broken.contains(&nr),
+            State::Used => self.evidence.volume.geometry.has_checksums() && !proved,
+            State::Deleted => false,
+            _ => true,
+        }
+    }
+
+    fn take_first_blocks(&mut self) -> Result<(), SourceGone> {
+        let mut candidates: BTreeMap<u32, Vec<(BlockNr, u32)>> = BTreeMap::new();
+        for sighting in self.evidence.sightings {
+            let What::First { own, parent } = sighting.what else { continue };
+            if !self.is_orphan(sighting.block) {
+                self.parents.insert(own, parent);
+            } else if self.is_open(own) {
+                candidates.entry(own).or_default().push((sighting.block, parent));
+            }
+        }
+        for (own, blocks) in candidates {
+            let mut best: Option<(usize, BlockNr, u32)> = None;
+            for (block, parent) in blocks {
+                let right = self.entries_of(block)?.iter().filter(|entry| self.agrees(entry)).count();
+                if best.is_none_or(|(most, ..)| right > most) {
+                    best = Some((right, block, parent));
+                }
+            }
+            if let Some((_, block, parent)) = best {
+                self.parents.entry(own).or_insert(parent);
+                let found = Found { first: Some(block), parent: Some(parent), blocks: BTreeSet::from([block]) };
+                self.found.insert(own, found);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_leaves(&mut self) -> Result<(), SourceGone> {
+        let leaves = self.evidence.sightings.iter().filter(|sighting| sighting.what == What::Leaf);
+        let orphans: Vec<Sighting> = leaves.filter(|sighting| self.is_orphan(sighting.block)).copied().collect();
+        if self.evidence.volume.geometry.has_checksums() {
+            self.take_by_seed(&orphans)
+        } else {
+            self.take_by_contents(&orphans)
+        }
+    }
+
+    /// Blocks with one seed are of one directory.
+    fn take_by_seed(&mut self, orphans: &[Sighting]) -> Result<(), SourceGone> {
+        let owners = self.seeds()?;
+        let mut unknown: BTreeMap<u32, BTreeSet<BlockNr>> = BTreeMap::new();
+        for sighting in orphans {
+            let Some(seed) = sighting.seed else { continue };
+            match owners.get(&seed) {
+                Some(&nr) if self.is_open(nr) => {
+                    self.found.entry(nr).or_default().blocks.insert(sighting.block);
+                }
+                // Older blocks of a directory that is in order.
+                Some(_) => {}
+                None => {
+                    unknown.entry(seed.0).or_default().insert(sighting.block);
+                }
+            }
+        }
+        let volume = self.evidence.volume;
+        for (seed, blocks) in unknown {
+            // mke2fs gives every inode that it makes generation 0.
+            let solved = volume.geometry.inode(generation::number(volume.geometry.seed, 0, Seed(seed)).0);
+            match solved.map(|nr| nr.0).or(self.told_by_children(&blocks)?) {
+                Some(nr) if self.is_open(nr) => self.found.entry(nr).or_default().blocks.extend(blocks),
+                Some(_) => {}
+                None => self.unnumbered.push(blocks),
+            }
+        }
+        Ok(())
+    }
+
+    /// The seeds of directories: those in use, and those whose first block was found.
+    fn seeds(&self) -> Result<HashMap<Seed, u32>, SourceGone> {
+        let geometry = &self.evidence.volume.geometry;
+        let mut seeds = HashMap::new();
+        let mut inodes = self.evidence.volume.inodes();
+        for (nr, _) in self.evidence.roll.iter().filter(|(_, known)| known.is_directory()) {
+            if let Some(inode) = inodes.read(nr)? {
+                seeds.insert(inode.seed(geometry), nr.0);
+            }
+        }
+        for sighting in self.evidence.sightings {
+            let (What::First { own, .. }, Some(seed)) = (sighting.what, sighting.seed) else { continue };
+            let ours = self.found.get(&own).is_some_and(|found| found.first == Some(sighting.block));
+            // A directory in use, too, tells its seed better by its block than by a generation that may be damaged.
+            if ours || !self.is_orphan(sighting.block) {
+                seeds.insert(seed, own);
+            }
+        }
+        Ok(seeds)
+    }
+
+    /// Without checksums: what subdirectories tell, or else the nearest first block before.
+    fn take_by_contents(&mut self, orphans: &[Sighting]) -> Result<(), SourceGone> {
+        let firsts: BTreeMap<BlockNr, u32> =
+            self.found.iter().filter_map(|(nr, found)| Some((found.first?, *nr))).collect();
+        for sighting in orphans {
+            let blocks = BTreeSet::from([sighting.block]);
+            let near = firsts.range(..sighting.block).next_back();
+            let near = near.filter(|(first, _)| sighting.block.0 - first.0 <= NEAR).map(|(_, nr)| *nr);
+            match self.told_by_children(&blocks)?.or(near) {
+                Some(nr) if self.is_open(nr) => self.found.entry(nr).or_default().blocks.extend(blocks),
+                Some(_) => {}
+                None => self.unnumbered.push(blocks),
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory that most subdirectories named in these blocks say they are in.
+    fn told_by_children(&self, blocks: &BTreeSet<BlockNr>) -> Result<Option<u32>, SourceGone> {
+        let mut votes: BTreeMap<u32, usize> = BTreeMap::new();
+        for block in blocks {
+            for entry in self.entries_of(*block)? {
+                if entry.kind.is_none_or(|kind| kind == Kind::Directory)
+                    && let Some(parent) = u32::try_from(entry.id.0).ok().and_then(|nr| self.parents.get(&nr))
+                {
+                    *votes.entry(*parent).or_default() += 1;
+                }
+            }
+        }
+        Ok(votes.into_iter().max_by_key(|&(nr, count)| (count, std::cmp::Reverse(nr))).map(|(nr, _)| nr))
+    }
+
+    /// The entries of a block, `.` and `..` left out.
+    fn entries_of(&self, nr: BlockNr) -> Result<Vec<Entry>, SourceGone> {
+        let geometry = &self.evidence.volume.geometry;
+        let Some(bytes) = self.evidence.volume.block(nr)? else { return Ok(Vec::new()) };
+        let format = block::Format::new(geometry, false);
+        let bytes = if super::sighting::dot(&bytes).is_some() && dir::is_root(&bytes) { &bytes[..24] } else { &bytes };
+        let mut entries = Vec::new();
+        let _ = block::scan(bytes, &format, &mut |found| {
+            entries.extend(dir::entry(found, Trust::Renamed));
+            ControlFlow::Continue(())
+        });
+        Ok(entries)
+    }
+
+    /// True if the inode that an entry names does not disagree.
+    fn agrees(&self, entry: &Entry) -> bool {
+        let Ok(nr) = u32::try_from(entry.id.0) else { return false };
+        let known = self.evidence.roll.get(InodeNr(nr));
+        match known.state {
+            State::Used => entry.kind.is_none_or(|kind| kind == known.kind),
+            State::Deleted => false,
+            // Either another directory put together, or a file of which nothing but the name is left.
+            _ => true,
+        }
+    }
+
+    /// Counts the names that directories in use have for the inodes that orphans name.
+    fn count_names(&mut self, wanted: &BTreeSet<u32>) -> Result<(), SourceGone> {
+        let volume = self.evidence.volume;
+        let directories: Vec<InodeNr> =
+            self.evidence.roll.iter().filter(|(_, known)| known.is_directory()).map(|(nr, _)| nr).collect();
+        let counted = directories.par_iter().map(|nr| {
+            let mut names = Vec::new();
+            if let Some(inode) = volume.inode(*nr)? {
+                let size = inode.size(&volume.geometry);
+                dir::visit(volume, &inode, size, &mut |entry| {
+                    names.extend(u32::try_from(entry.id.0).ok().filter(|nr| wanted.contains(nr)));
+                    ControlFlow::Continue(())
+                })?;
+            }
+            Ok(names)
+        });
+        for nr in counted.collect::<Result<Vec<_>, SourceGone>>()?.concat() {
+            *self.names.entry(nr).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes a name for an inode, if there is one to be had.
+    fn take_name(&mut self, dir: u32, entry: &Entry) -> bool {
+        let Ok(nr) = u32::try_from(entry.id.0) else { return false };
+        let known = self.evidence.roll.get(InodeNr(nr));
+        let is_directory = entry.kind == Some(Kind::Directory) || known.is_directory();
+        if is_directory && self.parents.get(&nr).is_some_and(|parent| *parent != dir && self.exists(*parent)) {
+            return false;
+        }
+        let most = if is_directory || known.state != State::Used { 1 } else { u32::from(known.links) };
+        let names = self.names.entry(nr).or_default();
+        *names += 1;
+        *names <= most
+    }
+
+    fn exists(&self, dir: u32) -> bool {
+        self.evidence.roll.get(InodeNr(dir)).is_directory() || self.found.contains_key(&dir)
+    }
+
+    /// Writes what was found in the form that the reader asks for.
+    fn write(mut self, remains: &mut Remains) -> Result<usize, SourceGone> {
+        let geometry = &self.evidence.volume.geometry;
+        let mut found = std::mem::take(&mut self.found);
+        // Who exists is asked for while names are taken.
+        self.found = found.iter().map(|(nr, f)| (*nr, Found { first: f.first, ..Found::default() })).collect();
+        for (blocks, nr) in std::mem::take(&mut self.unnumbered).into_iter().zip(geometry.inodes.saturating_add(1)..) {
+            remains.made_up.insert(InodeNr(nr));
+            found.insert(nr, Found { blocks, ..Found::default() });
+        }
+        let mut listed: Vec<(u32, Found, Vec<Entry>)> = Vec::new();
+        for (nr, dir) in found {
+            let mut entries = Vec::new();
+            for block in &dir.blocks {
+                entries.extend(self.entries_of(*block)?.into_iter().filter(|entry| self.agrees(entry)));
+            }
+            let mut seen = BTreeSet::new();
+            entries.retain(|entry| seen.insert((entry.name.clone(), entry.id)));
+            listed.push((nr, dir, entries));
+        }
+        let wanted = listed.iter().flat_map(|(_, _, entries)| entries).filter_map(|e| u32::try_from(e.id.0).ok());
+        let wanted: BTreeSet<u32> = wanted.chain(listed.iter().map(|(nr, ..)| *nr)).collect();
+        self.count_names(&wanted)?;
+        let mut count = 0;
+        for (nr, dir, mut entries) in listed {
+            entries.retain(|entry| self.take_name(nr, entry));
+            let named = nr == InodeNr::ROOT.0 || self.names.get(&nr).is_some_and(|names| *names > 0);
+            if entries.is_empty() && (!named || remains.made_up.contains(&InodeNr(nr))) {
+                remains.made_up.remove(&InodeNr(nr));
+                continue;
+            }
+            count += 1;
+            let nr = InodeNr(nr);
+            if let Some(parent) = dir.parent.and_then(|parent| geometry.inode(parent)) {
+                remains.parents.insert(nr, parent.node());
+            }
+            if !self.evidence.roll.get(nr).is_directory() {
+                remains.inodes.insert(nr, record(geometry.inode_size as usize));
+                remains.trust.insert(nr, Trust::Renamed);
+            }
+            remains.entries.insert(nr, entries);
+        }
+        Ok(count)
+    }
+}
+
+/// The record of a directory of which only the blocks are left: for nobody's eyes but the owner's, as nothing is known
+/// of who may see it.
+pub fn record(len: usize) -> Arc<[u8]> {
+    let mut inode = disk::Inode::new_zeroed();
+    inode.i_mode.set(0o040_700);
+    inode.i_links_count.set(2);
+    let bytes = inode.as_bytes();
+    let mut record = vec![0; len];
+    let fields = disk::BASE_SIZE.min(len);
+    record[..fields].copy_from_slice(&bytes[..fields]);
+    record.into()
+}
