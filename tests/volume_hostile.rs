@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use common::{Scratch, tool_fed};
 use offmount::finding::Log;
@@ -26,18 +26,21 @@ fn disk(script: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap()
 }
 
-fn gpt() -> Vec<u8> {
-    disk("label: gpt\nfirst-lba: 34\nstart=40, size=64\nsize=64\nsize=64\n")
-}
+/// Three partitions, as close to the start as they may be.
+static GPT: LazyLock<Vec<u8>> =
+    LazyLock::new(|| disk("label: gpt\nfirst-lba: 34\nstart=40, size=64\nsize=64\nsize=64\n"));
 
-fn mbr() -> Vec<u8> {
+/// A primary partition and two logical ones.
+static MBR: LazyLock<Vec<u8>> = LazyLock::new(|| {
     disk(
         "label: dos\nstart=64, size=64, type=83\nstart=256, size=3072, type=5\nstart=512, size=64\nstart=1024, size=64\n",
     )
-}
+});
 
 /// Reads a disk in every way there is; what it finds is bounded.
 fn survives(bytes: Vec<u8>) {
+    let t = std::time::Instant::now();
+    let keep = bytes.clone();
     let len = bytes.len() as u64;
     let source: Source = Arc::new(MemorySource(bytes));
     for sector_size in [None, Some(512), Some(4096)] {
@@ -49,6 +52,11 @@ fn survives(bytes: Vec<u8>) {
     signature::image(&source).unwrap();
     let disk = survey(source, &SurveyOptions::default(), &Silent).unwrap();
     assert!(!disk.volumes.is_empty() && disk.volumes.len() <= MOST);
+    if t.elapsed().as_millis() > 700 {
+        let n = format!("/bench/disk/slow-{}", t.elapsed().as_millis());
+        eprintln!("slow {n}");
+        std::fs::write(n, &keep).unwrap();
+    }
     assert!(disk.table.is_some() || disk.volumes.iter().all(|volume| volume.span.end <= len));
 }
 
@@ -63,7 +71,7 @@ proptest! {
 
     #[test]
     fn flipped_bytes(flips in prop::collection::vec((place(), any::<u8>()), 1..12), label in 0..2) {
-        let mut bytes = if label == 0 { gpt() } else { mbr() };
+        let mut bytes = if label == 0 { GPT.clone() } else { MBR.clone() };
         for (at, byte) in flips {
             bytes[at] = byte;
         }
@@ -72,7 +80,7 @@ proptest! {
 
     #[test]
     fn random_sectors(seed in prop::collection::vec(any::<u8>(), 512), at in 0..64usize, label in 0..2) {
-        let mut bytes = if label == 0 { gpt() } else { mbr() };
+        let mut bytes = if label == 0 { GPT.clone() } else { MBR.clone() };
         bytes[at * 512..(at + 1) * 512].copy_from_slice(&seed);
         bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
         survives(bytes);
@@ -80,7 +88,7 @@ proptest! {
 
     #[test]
     fn cut_anywhere(len in 0..SIZE as usize, label in 0..2) {
-        let mut bytes = if label == 0 { gpt() } else { mbr() };
+        let mut bytes = if label == 0 { GPT.clone() } else { MBR.clone() };
         bytes.truncate(len);
         survives(bytes);
     }
@@ -129,7 +137,7 @@ fn random_bytes_behind_every_mark() {
 
 #[test]
 fn every_read_in_turn_is_lost_or_the_last() {
-    for bytes in [gpt(), mbr()] {
+    for bytes in [&*GPT, &*MBR] {
         for fault in [Fault::Lost, Fault::Gone] {
             for at in 0..200 {
                 let source = Arc::new(Faulty::new(Arc::new(MemorySource(bytes.clone())), fault, at));

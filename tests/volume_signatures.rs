@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,8 +38,16 @@ fn same_as_blkid(path: &Path) -> Signature {
     ours
 }
 
+fn write(path: &Path, at: u64, bytes: &[u8]) {
+    std::fs::OpenOptions::new().write(true).open(path).unwrap().write_all_at(bytes, at).unwrap();
+}
+
 fn made(scratch: &Scratch, size: u64, command: &[&str]) -> PathBuf {
-    let path = scratch.sparse("image", size);
+    made_as(scratch, "image", size, command)
+}
+
+fn made_as(scratch: &Scratch, name: &str, size: u64, command: &[&str]) -> PathBuf {
+    let path = scratch.sparse(name, size);
     tool(command[0], &[&command[1..], &[path.to_str().unwrap()]].concat());
     path
 }
@@ -80,13 +89,7 @@ fn btrfs() {
     assert_eq!(found.size, Some(128 * MIB));
     // The first superblock gone: blkid sees nothing, the copy at 64 MiB says the same.
     let damaged = scratch.copy_of(&path, "damaged");
-    let zeros = vec![0; 4096];
-    std::os::unix::fs::FileExt::write_all_at(
-        &std::fs::OpenOptions::new().write(true).open(&damaged).unwrap(),
-        &zeros,
-        64 << 10,
-    )
-    .unwrap();
+    write(&damaged, 64 << 10, &[0; 4096]);
     assert_eq!(named(&damaged).unwrap().uuid, found.uuid);
 }
 
@@ -113,8 +116,7 @@ fn swap() {
 fn a_hibernated_system_is_told() {
     let scratch = Scratch::new();
     let path = made(&scratch, 16 * MIB, &["mkswap", "-q"]);
-    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, b"S1SUSPEND\0", 4086).unwrap();
+    write(&path, 4086, b"S1SUSPEND\0");
     let found = same_as_blkid(&path);
     assert_eq!(found.kind, "swsuspend");
 }
@@ -132,8 +134,7 @@ fn luks() {
     }
     // The first header of LUKS 2 gone: the second tells.
     let path = scratch.join("image");
-    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, &[0; 4096], 0).unwrap();
+    write(&path, 0, &[0; 4096]);
     same_as_blkid(&path);
 }
 
@@ -161,6 +162,22 @@ fn lvm() {
     let found = same_as_blkid(&path);
     assert_eq!(fact(&found, "volume group"), Some(group.as_str()));
     assert_eq!(fact(&found, "logical volumes"), Some("root, srv"));
+
+    // Each is in one piece: pvs tells where the first extent is.
+    let first =
+        tool("pvs", &["--noheadings", "--nosuffix", "--units", "b", "-o", "pe_start", "--config", quiet, &device.0]);
+    let first: u64 = String::from_utf8(first).unwrap().trim().parse().unwrap();
+    let filesystem = made_as(&scratch, "filesystem", 4 * MIB, &["mkfs.ext4", "-q", "-L", "in a volume"]);
+    write(&path, first + 4 * MIB, &std::fs::read(&filesystem).unwrap());
+    drop(device);
+    let disk = survey(Arc::new(FileSource::open(&path).unwrap()), &SurveyOptions::default(), &Silent).unwrap();
+    let volumes: Vec<_> = disk.volumes.iter().map(|v| (v.name.clone(), v.span.start, v.kind())).collect();
+    let expected = [
+        ("disk".to_owned(), 0, Some("LVM2_member")),
+        (format!("disk.{group}-root"), first, None),
+        (format!("disk.{group}-srv"), first + 4 * MIB, Some("ext4")),
+    ];
+    assert_eq!(volumes, expected);
 }
 
 /// A logical volume of one extent, in LVM's metadata text.
@@ -201,13 +218,27 @@ fn md_members_of_version_1() {
     let size = 16 * MIB;
     for (version, at) in [("1.0", size - 8192), ("1.1", 0), ("1.2", 4096)] {
         let path = scratch.sparse("image", size);
-        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-        std::os::unix::fs::FileExt::write_all_at(&file, &md_1(at, size, 5), at).unwrap();
+        write(&path, at, &md_1(at, size, 5));
         let examined = run(system("mdadm").args(["--examine", "--export"]).arg(&path), b"");
         assert!(examined.text().contains("MD_LEVEL=raid5"), "mdadm accepts the recipe: {examined:?}");
         let found = same_as_blkid(&path);
         assert_eq!((fact(&found, "version"), fact(&found, "level")), (Some(version), Some("raid5")));
         assert_eq!(fact(&found, "device uuid"), blkid(&path, "UUID_SUB").as_deref());
+    }
+}
+
+#[test]
+fn the_data_of_a_mirror_is_a_volume_of_its_own() {
+    let scratch = Scratch::new();
+    let size = 16 * MIB;
+    for (version, at) in [("1.1", 0), ("1.2", 4096)] {
+        let path = scratch.sparse("image", size);
+        write(&path, at, &md_1(at, size, 1));
+        let filesystem = made_as(&scratch, "filesystem", 8 * MIB, &["mkfs.ext4", "-q"]);
+        write(&path, MIB, &std::fs::read(&filesystem).unwrap());
+        let disk = survey(Arc::new(FileSource::open(&path).unwrap()), &SurveyOptions::default(), &Silent).unwrap();
+        let volumes: Vec<_> = disk.volumes.iter().map(|v| (v.name.as_str(), v.span.start, v.kind())).collect();
+        assert_eq!(volumes, [("disk", 0, Some("linux_raid_member")), ("disk.md", MIB, Some("ext4"))], "{version}");
     }
 }
 
@@ -234,8 +265,7 @@ fn md_members_of_version_0() {
     }
     let sum: u64 = sb.chunks(4).map(|word| u64::from(u32::from_le_bytes(word.try_into().unwrap()))).sum();
     sb[152..156].copy_from_slice(&(((sum & 0xffff_ffff) + (sum >> 32)) as u32).to_le_bytes());
-    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, &sb, 16 * MIB - 65536).unwrap();
+    write(&path, 16 * MIB - 65536, &sb);
     let found = same_as_blkid(&path);
     assert_eq!((fact(&found, "version"), found.size), (Some("0.90"), Some(8 * MIB)));
     let examined = run(system("mdadm").args(["--examine", "--export"]).arg(&path), b"");
@@ -250,10 +280,9 @@ fn a_mirror_with_its_superblock_at_the_end_is_what_it_holds() {
     let scratch = Scratch::new();
     let size = 320 * MIB;
     let path = made(&scratch, size - MIB, &["mkfs.xfs", "-q"]);
-    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    file.set_len(size).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(size).unwrap();
     for (level, kind) in [(1, "xfs"), (5, "linux_raid_member")] {
-        std::os::unix::fs::FileExt::write_all_at(&file, &md_1(size - 8192, size, level), size - 8192).unwrap();
+        write(&path, size - 8192, &md_1(size - 8192, size, level));
         assert_eq!(named(&path).unwrap().kind, kind);
     }
 }
@@ -338,12 +367,11 @@ fn advice_names_the_bytes_of_the_volume() {
     let path = scratch.sparse("disk", 32 * MIB);
     tool_fed("sfdisk", &["-q", path.to_str().unwrap()], b"label: gpt\nstart=2048, size=8192\n");
     let swap = made(&scratch, 4 * MIB, &["mkswap", "-q"]);
-    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, &std::fs::read(&swap).unwrap(), MIB).unwrap();
+    write(&path, MIB, &std::fs::read(&swap).unwrap());
     let luks = ["luksFormat", "--batch-mode", "--type", "luks1", "--pbkdf-force-iterations", "1000"];
     let inner = scratch.sparse("inner", 4 * MIB);
     tool_fed("cryptsetup", &[&luks[..], &[inner.to_str().unwrap(), "-"]].concat(), b"password");
-    std::os::unix::fs::FileExt::write_all_at(&file, &std::fs::read(&inner).unwrap(), MIB).unwrap();
+    write(&path, MIB, &std::fs::read(&inner).unwrap());
     let disk = survey(Arc::new(FileSource::open(&path).unwrap()), &SurveyOptions::default(), &Silent).unwrap();
     let advice = disk.volumes[0].advice(Path::new("disk.img"), false);
     assert_eq!(advice[0], "DEVICE=$(losetup --find --show --read-only --offset 1048576 --sizelimit 4194304 disk.img)");

@@ -9,7 +9,7 @@ use super::{Global, interrupt, output};
 use crate::name::escaped;
 use crate::report::disk::{decision_text, decisions};
 use crate::server::{Resolved, Server, Unresolved};
-use crate::survey::{Opened, open_source, survey};
+use crate::survey::{Opened, SurveyOptions, open_source, survey};
 
 /// An opened disk and what a command needs to work on it.
 pub(crate) struct Session {
@@ -25,7 +25,8 @@ impl Session {
         let opened = open_source(&arguments.image, &arguments.source_options())?;
         warn_of_mounts(&opened);
         let progress = Bar::new(global.quiet);
-        let disk = survey(opened.source.clone(), &arguments.survey_options(), &progress)?;
+        let options = SurveyOptions { sector_size: opened.sector_size, ..arguments.survey_options() };
+        let disk = survey(opened.source.clone(), &options, &progress)?;
         let server = Server::assemble(disk, &progress)?;
         progress.clear();
         if interrupt::asked() {

@@ -18,8 +18,8 @@ enum Wanted<'l> {
     },
     /// A whole disk (`vdb`).
     WholeDisk(&'l [u8]),
-    /// LVM, LUKS, multipath.
-    Mapping,
+    /// LVM, LUKS, multipath: the device mapper's name.
+    Mapping(Vec<u8>),
     /// Software RAID.
     Raid,
     Unknown,
@@ -48,8 +48,14 @@ pub(super) fn place(line: &Line, disk: &Disk, this_disk: Option<&[u8]>) -> Place
             }
         }
         Wanted::WholeDisk(_) => find(disk, |volume| volume.partition.is_none() && volume.span.start == 0),
-        Wanted::Mapping => return Placed::Nowhere("on LVM, LUKS or another mapping, which is not read yet".into()),
-        Wanted::Raid => return Placed::Nowhere("on software RAID, which is not read yet".into()),
+        Wanted::Mapping(name) => match find(disk, |volume| inner_name(volume) == Some(&name)) {
+            Some(index) => Some(index),
+            None => return Placed::Nowhere("on LVM, LUKS or another mapping, which is not read".into()),
+        },
+        Wanted::Raid => match only_mirror(disk) {
+            Some(index) => Some(index),
+            None => return Placed::Nowhere("on software RAID, and no mirror of this disk is sure to be it".into()),
+        },
         Wanted::Unknown => return Placed::Nowhere("not a way to name a volume that is known".into()),
     };
     found.map_or_else(|| Placed::Nowhere("no volume of this disk".into()), Placed::On)
@@ -69,6 +75,18 @@ fn find(disk: &Disk, is_it: impl Fn(&Volume) -> bool) -> Option<usize> {
 
 fn find_partition(disk: &Disk, is_it: impl Fn(&crate::volume::Partition) -> bool) -> Option<usize> {
     find(disk, |volume| volume.partition.as_ref().is_some_and(&is_it))
+}
+
+/// The name of a volume inside another one: `vg0-root` (on a mirror or not), `md`.
+fn inner_name(volume: &Volume) -> Option<&[u8]> {
+    let (_, inner) = volume.name.split_once('.')?;
+    Some(inner.strip_prefix("md.").unwrap_or(inner).as_bytes())
+}
+
+/// The only mirror of a disk: which of several is md0 its name does not tell.
+fn only_mirror(disk: &Disk) -> Option<usize> {
+    let mut mirrors = (0..disk.volumes.len()).filter(|&i| inner_name(&disk.volumes[i]) == Some(b"md"));
+    mirrors.next().filter(|_| mirrors.next().is_none())
 }
 
 /// A device name says less than a UUID does: the type must not speak against it.
@@ -109,8 +127,10 @@ impl<'l> Wanted<'l> {
             Wanted::PartLabel(unescape_udev(value))
         } else if let Some(value) = tag("/dev/disk/by-id/").or_else(|| tag("/dev/disk/by-path/")) {
             Wanted::of_link(value)
-        } else if tag("/dev/mapper/").is_some() || tag("/dev/dm-").is_some() {
-            Wanted::Mapping
+        } else if let Some(name) = tag("/dev/mapper/") {
+            Wanted::Mapping(name.to_vec())
+        } else if let Some(name) = tag("/dev/dm-") {
+            Wanted::Mapping(name.to_vec())
         } else if tag("/dev/md").is_some() {
             Wanted::Raid
         } else if let Some(name) = tag("/dev/") {
@@ -131,8 +151,10 @@ impl<'l> Wanted<'l> {
 
     /// `sda1`, `vda`, `nvme0n1p2`, `mmcblk0p1`; anything with a slash is a logical volume (`vg0/root`).
     fn of_device(name: &'l [u8]) -> Self {
-        if name.contains(&b'/') {
-            return Wanted::Mapping;
+        if let Some(slash) = name.iter().position(|&b| b == b'/') {
+            let doubled = |part: &[u8]| part.iter().flat_map(|&b| [b].repeat(1 + usize::from(b == b'-'))).collect();
+            let [group, volume]: [Vec<u8>; 2] = [doubled(&name[..slash]), doubled(&name[slash + 1..])];
+            return Wanted::Mapping([group, volume].join(&b'-'));
         }
         let digits = name.iter().rev().take_while(|b| b.is_ascii_digit()).count();
         let (stem, last) = name.split_at(name.len() - digits);
@@ -195,8 +217,8 @@ mod tests {
             ("/dev/nvme0n1", Wanted::WholeDisk(b"nvme0n1")),
             ("/dev/mmcblk0p1", number(b"mmcblk0", 1)),
             ("/dev/disk/by-id/scsi-0QEMU_a-part2", number(b"", 2)),
-            ("/dev/mapper/vg0-root", Wanted::Mapping),
-            ("/dev/vg0/root", Wanted::Mapping),
+            ("/dev/mapper/vg0-root", Wanted::Mapping(b"vg0-root".to_vec())),
+            ("/dev/my-vg/root", Wanted::Mapping(b"my--vg-root".to_vec())),
             ("/dev/md0", Wanted::Raid),
             ("/dev/fd0", Wanted::Unknown),
             ("something", Wanted::Unknown),

@@ -7,10 +7,12 @@ use super::Server;
 use super::fstab::{self, Line};
 use super::mounts::names_as_root;
 use crate::fs::FileSystem;
-use crate::fs::content::Content;
+use crate::fs::content;
 use crate::node::{Kind, Node, Trust};
 use crate::progress::Progress;
 use crate::source::SourceGone;
+use crate::survey::{Content, Volume};
+use crate::volume::signature::{Role, Signature};
 
 /// What speaks for a volume, and its fstab.
 pub(super) struct Root {
@@ -26,7 +28,8 @@ const TOP: &[&[u8]] = &[b"etc", b"usr", b"bin", b"sbin", b"var", b"root", b"lib"
 /// Of [`TOP`], so many make a root without an fstab: `etc`, and two more.
 const ENOUGH: usize = 3;
 
-/// The root filesystem of a server; `None` where no volume looks like one. The only filesystem of a disk is it.
+/// The root filesystem of a server; `None` where no volume looks like one. A disk's only volume of files is it, whatever
+/// it holds.
 pub(super) fn find(server: &Server, progress: &dyn Progress) -> Result<Option<Root>, SourceGone> {
     let volumes = || (0..server.disk.volumes.len()).filter(|&index| server.volume(index).fs().is_some());
     let mut candidates = Vec::new();
@@ -41,12 +44,18 @@ pub(super) fn find(server: &Server, progress: &dyn Progress) -> Result<Option<Ro
             }
         }
     }
-    if candidates.len() > 1 {
+    if server.disk.volumes.iter().filter(|volume| may_hold_files(volume)).count() > 1 {
         candidates.retain(Root::looks_like_one);
     }
     // Of equals the first on the disk.
     candidates.sort_by_key(|candidate| (std::cmp::Reverse(candidate.evidence), candidate.volume));
     Ok(candidates.into_iter().next())
+}
+
+/// True also for what is not read: the root may be there.
+fn may_hold_files(volume: &Volume) -> bool {
+    let unread = |known: &Signature| known.role == Role::Container && known.inside.is_empty();
+    volume.holds_files() || matches!(&volume.content, Content::Known(known) if unread(known))
 }
 
 impl Root {
@@ -125,6 +134,6 @@ impl Server {
         if node.kind != Kind::File {
             return Ok(None);
         }
-        Ok(Content::open(&*fs, node)?.read_all(fstab::MAX_SIZE)?.map(|(text, _)| text))
+        Ok(content::Content::open(&*fs, node)?.read_all(fstab::MAX_SIZE)?.map(|(text, _)| text))
     }
 }

@@ -33,6 +33,17 @@ impl Identity {
     }
 }
 
+/// What a search of a volume's bytes gave.
+#[derive(Clone, Copy)]
+pub(super) enum Searched {
+    /// There was none.
+    NotYet,
+    /// A filesystem of this driver, from the first byte on.
+    Found(&'static Driver),
+    /// Nothing that is believed.
+    Nothing,
+}
+
 /// Recognises a volume by its headers alone.
 pub(super) fn identify(source: &Source) -> Result<Option<Identity>, SourceGone> {
     if let Some(container) = signature::container(source)? {
@@ -65,6 +76,7 @@ fn sniff(source: &Source) -> Result<Option<(&'static Driver, Sniffed)>, SourceGo
 /// What a volume holds; opened if `open` says how.
 pub(super) fn content(
     source: &Source,
+    searched: Searched,
     open: Option<&OpenOptions>,
     progress: &dyn Progress,
 ) -> Result<Content, SourceGone> {
@@ -79,7 +91,7 @@ pub(super) fn content(
         None => {}
     }
     if let Some(options) = open
-        && let Some(found) = open_headless(source, options, progress)?
+        && let Some(found) = open_headless(source, searched, options, progress)?
     {
         return Ok(found);
     }
@@ -89,6 +101,7 @@ pub(super) fn content(
 /// Opens a filesystem whose headers are gone: as the user says, or where a search finds it.
 fn open_headless(
     source: &Source,
+    searched: Searched,
     options: &OpenOptions,
     progress: &dyn Progress,
 ) -> Result<Option<Content>, SourceGone> {
@@ -99,10 +112,15 @@ fn open_headless(
             }
         }
     }
-    if options.strict {
-        return Ok(None);
-    }
-    for (driver, candidate) in scan(source, progress)? {
+    let candidates = match searched {
+        _ if options.strict => return Ok(None),
+        Searched::Nothing => return Ok(None),
+        Searched::Found(driver) => {
+            return Ok((driver.open)(&Members::one(source.clone()), options, progress)?.map(Content::FileSystem));
+        }
+        Searched::NotYet => scan(source, progress)?,
+    };
+    for (driver, candidate) in candidates {
         let window: Source = match candidate.span.start {
             0 => source.clone(),
             _ => Arc::new(Window::new(source.clone(), candidate.span)),

@@ -2,6 +2,7 @@
 //!
 //! [`open_source`] opens an image or device, [`survey`] finds the volumes and opens their filesystems: [`Disk`].
 
+mod divide;
 mod identify;
 mod mounted;
 mod open;
@@ -16,12 +17,13 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::bytes::Span;
-use crate::finding::{self, Finding, Log};
+use crate::finding::Log;
 use crate::fs::{FileSystem, OpenOptions, Sniffed};
 use crate::progress::Progress;
 use crate::source::{Source, SourceGone, Window};
 use crate::volume::signature::{self, Role, Signature};
-use crate::volume::{self, Partition, Scheme, Table, codes};
+use crate::volume::{Partition, Table};
+use divide::{Place, divide};
 
 /// Bytes of a sector where nothing says otherwise.
 const SECTOR: u32 = 512;
@@ -47,7 +49,7 @@ pub struct Disk {
     pub sector_size: u32,
     /// How it is divided, where it is.
     pub table: Option<Table>,
-    /// In the order of the table.
+    /// In the order of the table; each followed by the volumes inside it.
     pub volumes: Vec<Volume>,
     /// What is wrong with the table. What is wrong with a filesystem stands in its own log.
     pub log: Log,
@@ -55,7 +57,8 @@ pub struct Disk {
 
 /// A partition, or the whole disk where it has none.
 pub struct Volume {
-    /// `p2`; `disk` for a filesystem on the whole disk, `@OFFSET` for one at an offset (given or found).
+    /// `p2`; `disk` for a filesystem on the whole disk, `@OFFSET` for one at an offset (given or found). A volume inside
+    /// another: `p2.md` (the data of a mirror), `p3.vg0-root` (a logical volume).
     pub name: String,
     /// The bytes of the disk it spans; may reach past the end of a truncated image.
     pub span: Span,
@@ -159,9 +162,6 @@ fn shell_word(word: &str) -> String {
     }
 }
 
-/// A volume's name, bytes and partition, before it is looked into.
-type Place = (String, Span, Option<Partition>);
-
 /// Finds the volumes of a disk and opens their filesystems, in parallel.
 ///
 /// Where neither a table nor a volume that fills the disk is found, the whole disk is searched. Where the table is
@@ -172,113 +172,63 @@ type Place = (String, Span, Option<Partition>);
 pub fn survey(source: Source, options: &SurveyOptions, progress: &dyn Progress) -> Result<Disk, SourceGone> {
     let mut log = Log::new();
     if let Some(image) = signature::image(&source)?.filter(|_| options.offset.is_none()) {
-        let (name, span, ..) = whole(&source);
+        let Place { name, span, .. } = Place::whole(&source);
         let content = Content::Known(image);
         let volumes = vec![Volume { name, span, source: source.clone(), partition: None, content }];
         return Ok(Disk { source, sector_size: SECTOR, table: None, volumes, log });
     }
     let (table, places) = match options.offset {
-        Some(at) => (None, vec![(format!("@{at}"), Span { start: at, end: source.len().max(at) }, None)]),
+        Some(at) => (None, vec![Place::at(Span { start: at, end: source.len().max(at) })]),
         None => divide(&source, options, &mut log, progress)?,
     };
-    let volumes: Result<Vec<Volume>, SourceGone> =
-        places.into_par_iter().map(|place| look_into(&source, place, options, progress)).collect();
+    let mut volumes = look_into_all(&source, places, options, progress)?;
+    volumes = with_inside(&source, volumes, options, progress)?;
     let sector_size = table.as_ref().map(|table| table.sector_size).or(options.sector_size).unwrap_or(SECTOR);
-    Ok(Disk { source, sector_size, table, volumes: volumes?, log })
+    Ok(Disk { source, sector_size, table, volumes, log })
+}
+
+/// How deep volumes may lie in volumes: a logical volume in a mirror, and one more.
+const MAX_DEPTH: usize = 3;
+
+/// Each volume, followed by those inside it.
+fn with_inside(
+    disk: &Source,
+    volumes: Vec<Volume>,
+    options: &SurveyOptions,
+    progress: &dyn Progress,
+) -> Result<Vec<Volume>, SourceGone> {
+    let mut all = Vec::new();
+    let mut todo: Vec<(Volume, usize)> = volumes.into_iter().rev().map(|volume| (volume, 0)).collect();
+    while let Some((volume, depth)) = todo.pop() {
+        if let Content::Known(known) = &volume.content
+            && depth < MAX_DEPTH
+        {
+            let places = known.inside.iter().map(|inside| Place::inside(&volume, inside)).collect();
+            let inside = look_into_all(disk, places, options, progress)?;
+            todo.extend(inside.into_iter().rev().map(|volume| (volume, depth + 1)));
+        }
+        all.push(volume);
+    }
+    Ok(all)
+}
+
+fn look_into_all(
+    disk: &Source,
+    places: Vec<Place>,
+    options: &SurveyOptions,
+    progress: &dyn Progress,
+) -> Result<Vec<Volume>, SourceGone> {
+    places.into_par_iter().map(|place| look_into(disk, place, options, progress)).collect()
 }
 
 fn look_into(
     disk: &Source,
-    (name, span, partition): Place,
+    place: Place,
     options: &SurveyOptions,
     progress: &dyn Progress,
 ) -> Result<Volume, SourceGone> {
-    let source: Source = Arc::new(Window::new(disk.clone(), span));
-    let open = options.only.is_empty() || options.only.contains(&name);
-    let content = identify::content(&source, open.then_some(&options.open), progress)?;
-    Ok(Volume { name, span, source, partition, content })
-}
-
-/// The whole disk as one volume.
-fn whole(source: &Source) -> Place {
-    ("disk".to_owned(), Span { start: 0, end: source.len() }, None)
-}
-
-/// How a disk is divided: by its table, not at all, or as a search tells.
-fn divide(
-    source: &Source,
-    options: &SurveyOptions,
-    log: &mut Log,
-    progress: &dyn Progress,
-) -> Result<(Option<Table>, Vec<Place>), SourceGone> {
-    let mut of_table = Log::new();
-    let mut table = volume::table(source, options.sector_size, &mut of_table)?;
-    if identify::identify(source)?.is_some() {
-        let divided = match &table {
-            Some(table) => is_rather_divided(source, table, &of_table)?,
-            None => false,
-        };
-        if !divided {
-            return Ok((None, vec![whole(source)]));
-        }
-    }
-    if table.is_none() && !options.open.strict {
-        table = volume::search_table(source, &mut of_table, progress)?;
-    }
-    log.merge(of_table);
-    let mut places: Vec<Place> = table.iter().flat_map(|table| &table.partitions).map(place_of).collect();
-    if !options.open.strict {
-        places.extend(search(source, table.as_ref(), log, progress)?);
-    }
-    if places.is_empty() {
-        places.push(whole(source));
-    }
-    Ok((table, places))
-}
-
-fn place_of(partition: &Partition) -> Place {
-    (format!("p{}", partition.number), partition.span, Some(partition.clone()))
-}
-
-/// Of a disk that holds a volume as a whole and also has a partition table: is the table the one to believe? It is if
-/// it is a GPT with its protective MBR, or if at least one of its partitions is recognised.
-fn is_rather_divided(source: &Source, table: &Table, log: &Log) -> Result<bool, SourceGone> {
-    if table.scheme == Scheme::Gpt {
-        return Ok(log.count(codes::GPT_UNPROTECTED) == 0);
-    }
-    for partition in &table.partitions {
-        let window: Source = Arc::new(Window::new(source.clone(), partition.span));
-        if identify::identify(&window)?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Volumes that the table does not name: anywhere without a table, between the partitions of a damaged one.
-fn search(
-    source: &Source,
-    table: Option<&Table>,
-    log: &mut Log,
-    progress: &dyn Progress,
-) -> Result<Vec<Place>, SourceGone> {
-    let (code, spans) = match table {
-        Some(table) if !table.partitions.is_empty() => {
-            let mut found = Vec::new();
-            if table.decisions.is_empty() {
-                return Ok(Vec::new());
-            }
-            for gap in search::gaps(source.len(), table.partitions.iter().map(|partition| partition.span)) {
-                found.extend(search::volumes_in(source, gap, progress)?);
-            }
-            (codes::VOLUME_FOUND, found)
-        }
-        _ => (codes::TABLE_LOST, search::volumes_on(source, progress)?),
-    };
-    // What begins where the disk does needs no table.
-    let spans: Vec<Span> = spans.into_iter().filter(|span| span.start > 0).collect();
-    for span in &spans {
-        log.add(Finding::new(code, finding::Place::volume().at(*span), format!("a volume at byte {}", span.start), ""));
-    }
-    Ok(spans.into_iter().map(|span| (format!("@{}", span.start), span, None)).collect())
+    let source: Source = Arc::new(Window::new(disk.clone(), place.span));
+    let open = options.only.is_empty() || options.only.contains(&place.name);
+    let content = identify::content(&source, place.searched, open.then_some(&options.open), progress)?;
+    Ok(Volume { name: place.name, span: place.span, source, partition: place.partition, content })
 }

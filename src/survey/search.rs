@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::identify::{identify_start, scan};
 use crate::bytes::{Span, Spans};
+use crate::fs::Driver;
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, Window};
 
@@ -17,15 +18,24 @@ const TRACK: u64 = 63 * 512;
 /// The bytes in which every header stands that begins a volume.
 const HEADERS: u64 = 72 << 10;
 
-/// Where volumes begin in `span`, by their headers. Ends are what the headers say.
-pub(super) fn volumes_in(source: &Source, span: Span, progress: &dyn Progress) -> Result<Vec<Span>, SourceGone> {
+/// A volume found by searching.
+pub(super) struct Found {
+    /// Its bytes, as its headers count them.
+    pub span: Span,
+    /// The driver whose search found it; `None` where headers tell.
+    pub driver: Option<&'static Driver>,
+}
+
+/// Where volumes begin in `span`, by their headers.
+pub(super) fn volumes_in(source: &Source, span: Span, progress: &dyn Progress) -> Result<Vec<Found>, SourceGone> {
     progress.stage("searching for volumes", Some(span.len()), Unit::Bytes);
     let mut found = Vec::new();
     let mut at = span.start;
     while at < span.end && !progress.interrupted() {
         let size = match volume_at(source, Span { start: at, end: span.end })? {
             Some(size) => {
-                found.push(Span { start: at, end: at.saturating_add(size).min(span.end) });
+                let end = at.saturating_add(size).min(span.end);
+                found.push(Found { span: Span { start: at, end }, driver: None });
                 size
             }
             None => 0,
@@ -39,16 +49,17 @@ pub(super) fn volumes_in(source: &Source, span: Span, progress: &dyn Progress) -
 }
 
 /// Where volumes begin on a disk without a table: by their headers, and by the search of every driver.
-pub(super) fn volumes_on(source: &Source, progress: &dyn Progress) -> Result<Vec<Span>, SourceGone> {
+pub(super) fn volumes_on(source: &Source, progress: &dyn Progress) -> Result<Vec<Found>, SourceGone> {
     let disk = Span { start: 0, end: source.len() };
-    let mut spans = volumes_in(source, disk, progress)?;
-    spans.extend(scan(source, progress)?.into_iter().map(|(_, candidate)| candidate.span));
+    let mut all = volumes_in(source, disk, progress)?;
+    let scanned = scan(source, progress)?;
+    all.extend(scanned.into_iter().map(|(driver, candidate)| Found { span: candidate.span, driver: Some(driver) }));
     // A volume inside another one (a disk image in a file) begins later.
-    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
-    let mut apart: Vec<Span> = Vec::new();
-    for span in spans {
-        if apart.last().is_none_or(|before| before.end <= span.start) {
-            apart.push(span);
+    all.sort_by_key(|found| (found.span.start, std::cmp::Reverse(found.span.end)));
+    let mut apart: Vec<Found> = Vec::new();
+    for found in all {
+        if apart.last().is_none_or(|before| before.span.end <= found.span.start) {
+            apart.push(found);
         }
     }
     Ok(apart)

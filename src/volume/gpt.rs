@@ -177,7 +177,8 @@ pub(super) fn read(
     protects: bool,
     log: &mut Log,
 ) -> Result<Option<Table>, SourceGone> {
-    let sizes = sector_size.map_or(SECTOR_SIZES.to_vec(), |size| vec![size]);
+    let mut sizes = SECTOR_SIZES.to_vec();
+    sizes.sort_by_key(|size| Some(*size) != sector_size); // that of the device first, the others as they stand
     let mut table = None;
     let mut copies = Vec::new();
     for &size in &sizes {

@@ -121,7 +121,7 @@ impl Mbr {
     pub(super) fn judge(&self, len: u64) -> Verdict {
         let used: Vec<Record> = self.records.into_iter().filter(|record| record.is_used()).collect();
         let flags_make_sense = self.records.iter().all(|record| record.boot_indicator & 0x7f == 0);
-        if self.signed && used.iter().any(|record| record.os_type == PROTECTIVE) {
+        if (self.signed || flags_make_sense) && used.iter().any(|record| record.os_type == PROTECTIVE) {
             return Verdict::Protective;
         }
         // An entry from sector 0 is the whole disk: mkfs.fat --mbr and hybrid ISO images write one.
@@ -158,10 +158,7 @@ fn are_apart(records: &[Record]) -> bool {
 
 /// Reads the partitions that a boot record names, logical ones among them.
 pub(super) fn read(source: &Source, sector_size: Option<u32>, mbr: &Mbr, log: &mut Log) -> Result<Table, SourceGone> {
-    let sector_size = match sector_size {
-        Some(size) => size,
-        None => guess_sector_size(source, mbr)?,
-    };
+    let sector_size = guess_sector_size(source, sector_size.unwrap_or(SECTOR_SIZES[0]), mbr)?;
     if !mbr.signed {
         let place = Place::volume().at(Span::new(0, SIZE as u64));
         log.add(Finding::new(codes::MBR_SIGNATURE, place, "other bytes at 510", "55 aa"));
@@ -229,10 +226,10 @@ fn read_chain(
     }
 }
 
-/// The sector size with which more of the entries lead to something; 512 where that decides nothing.
-fn guess_sector_size(source: &Source, mbr: &Mbr) -> Result<u32, SourceGone> {
-    let mut best = (0, SECTOR_SIZES[0]);
-    for size in SECTOR_SIZES {
+/// The sector size with which more of the entries lead to something; `likely` where that decides nothing.
+fn guess_sector_size(source: &Source, likely: u32, mbr: &Mbr) -> Result<u32, SourceGone> {
+    let mut best = (0, likely);
+    for size in [likely].into_iter().chain(SECTOR_SIZES) {
         let mut hits = 0;
         for record in mbr.records.iter().filter(|record| record.is_used()) {
             hits += usize::from(signature::looks_like_volume(source, record.span(0, size).start)?);

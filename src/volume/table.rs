@@ -61,7 +61,8 @@ pub struct PartitionType {
     pub name: Option<&'static str>,
 }
 
-/// The partition table of a disk; `None` where there is none. `sector_size` is that of the device where it is known.
+/// The partition table of a disk; `None` where there is none. `sector_size` is that of the device where it is known; an
+/// image of a disk with other sectors, written to this device, is read all the same.
 ///
 /// # Errors
 /// When the source is gone.

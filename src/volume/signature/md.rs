@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Role, Signature, label, uuid};
-use crate::bytes::{be32, le16, le32, le64};
+use super::{Inside, Role, Signature, label, uuid};
+use crate::bytes::{Span, be32, le16, le32, le64};
 use crate::source::{Source, SourceGone, read_whole};
 
 const ADVICE: &[&str] = &["mdadm --examine DEVICE", "mdadm --assemble --readonly --run /dev/md/rescue DEVICE"];
@@ -70,6 +70,10 @@ fn version_1(source: &Source, at: u64, version: &str) -> Result<Option<Member>, 
     }
     if let Some(offset) = le64(&sb, 128).and_then(|sectors| sectors.checked_mul(512)) {
         signature.facts.push(("data offset", offset.to_string()));
+    }
+    let data = || Some((le64(&sb, 128)?.checked_mul(512)?, signature.size?));
+    if let Some((start, len)) = data().filter(|(start, _)| level == MIRROR && *start > 0) {
+        signature.inside.push(Inside { name: "md".to_owned(), span: Span::new(start, len) });
     }
     Ok(Some(Member { signature, is_mirror: level == MIRROR }))
 }

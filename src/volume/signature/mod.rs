@@ -27,6 +27,7 @@ mod zfs;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::bytes::Span;
 use crate::source::{Source, SourceGone, read_whole};
 
 /// What a recognised volume is for.
@@ -58,14 +59,25 @@ pub struct Signature {
     pub size: Option<u64>,
     /// More that the header says, as name and value (`version`, `level`, `cipher`).
     pub facts: Vec<(&'static str, String)>,
+    /// Volumes inside it that can be read as they lie: a mirror's data, logical volumes in one piece.
+    pub inside: Vec<Inside>,
     /// Commands to try next, with `DEVICE` for the volume as a device, `IMAGE` for the file; none of them writes to it.
     pub advice: &'static [&'static str],
+}
+
+/// A volume inside another one, in one piece.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Inside {
+    /// `md`, or a logical volume as the device mapper names it (`vg0-root`).
+    pub name: String,
+    /// Its bytes, counted from the start of the volume it is in.
+    pub span: Span,
 }
 
 impl Signature {
     /// A kind of which nothing more is known.
     fn new(kind: &'static str, role: Role, advice: &'static [&'static str]) -> Self {
-        Signature { kind, role, label: None, uuid: None, size: None, facts: Vec::new(), advice }
+        Signature { kind, role, label: None, uuid: None, size: None, facts: Vec::new(), inside: Vec::new(), advice }
     }
 }
 

@@ -1,8 +1,11 @@
 //! LVM2 physical volumes. Label, header and metadata area as LVM2's `lib/format_text/layout.h` lays them out.
 
-use super::{Role, Signature};
-use crate::bytes::{le32, le64};
+mod text;
+
+use super::{Inside, Role, Signature};
+use crate::bytes::{Span, le32, le64};
 use crate::source::{Source, SourceGone, read_whole};
+use text::Section;
 
 const ADVICE: &[&str] = &["pvs DEVICE", "vgchange --activate ay --readonly", "lvs --options +devices"];
 
@@ -33,7 +36,7 @@ pub(super) fn probe(source: &Source) -> Result<Option<Signature>, SourceGone> {
         found.uuid = Some(dashed(&header[..32]));
         found.size = le64(header, 32);
         if let Some(text) = metadata(source, header)? {
-            found.facts.extend(volumes(&text));
+            describe(&text, &mut found);
         }
         return Ok(Some(found));
     }
@@ -88,27 +91,35 @@ fn metadata(source: &Source, header: &[u8]) -> Result<Option<String>, SourceGone
     Ok(None)
 }
 
-/// Names of the volume group and of its logical volumes.
-fn volumes(text: &str) -> Vec<(&'static str, String)> {
-    let mut facts = Vec::new();
-    let (mut depth, mut inside, mut names) = (0, false, Vec::new());
-    for line in text.lines().map(str::trim) {
-        if let Some(name) = line.strip_suffix('{').map(str::trim) {
-            if depth == 0 && facts.is_empty() {
-                facts.push(("volume group", name.to_owned()));
-            }
-            inside |= depth == 1 && name == "logical_volumes";
-            if inside && depth == 2 {
-                names.push(name.to_owned());
-            }
-            depth += 1;
-        } else if line == "}" {
-            depth -= 1;
-            inside &= depth > 1;
+/// Takes the names of the volume group and of its logical volumes, and where those lie that are in one piece.
+fn describe(text: &str, found: &mut Signature) {
+    let all = Section::parse(text);
+    let Some((group_name, group)) = all.sections.first() else { return };
+    found.facts.push(("volume group", group_name.clone()));
+    let volumes = group.section("logical_volumes").map_or(&[][..], |volumes| &volumes.sections);
+    if !volumes.is_empty() {
+        let names: Vec<&str> = volumes.iter().map(|(name, _)| name.as_str()).collect();
+        found.facts.push(("logical volumes", names.join(", ")));
+    }
+    for (name, volume) in volumes {
+        if let Some(span) = in_one_piece(group, volume, found.uuid.as_deref()) {
+            // The device mapper's name: hyphens within a name are doubled.
+            let name = format!("{}-{}", group_name.replace('-', "--"), name.replace('-', "--"));
+            found.inside.push(Inside { name, span });
         }
     }
-    if !names.is_empty() {
-        facts.push(("logical volumes", names.join(", ")));
+}
+
+/// The bytes of a logical volume that is visible, and is one linear segment on the physical volume `this`.
+fn in_one_piece(group: &Section, volume: &Section, this: Option<&str>) -> Option<Span> {
+    if volume.number("segment_count") != Some(1) || !volume.list("status").iter().any(|status| status == "VISIBLE") {
+        return None;
     }
-    facts
+    let segment = volume.section("segment1").filter(|segment| segment.text("type") == Some("striped"))?;
+    let [on, first] = segment.list("stripes") else { return None };
+    let physical = group.section("physical_volumes")?.section(on).filter(|physical| physical.text("id") == this)?;
+    let (extent, first) = (group.number("extent_size")?, first.parse::<u64>().ok()?);
+    let start = physical.number("pe_start")?.checked_add(first.checked_mul(extent)?)?.checked_mul(512)?;
+    let len = segment.number("extent_count")?.checked_mul(extent)?.checked_mul(512)?;
+    (len > 0).then(|| Span::new(start, len))
 }
