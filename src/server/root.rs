@@ -1,5 +1,6 @@
 //! Which volume is the server's root: judged by content.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::node::{Kind, Node, Trust};
 use crate::progress::Progress;
 use crate::source::SourceGone;
 use crate::survey::{Content, Volume};
+use crate::tree::ROOT;
 use crate::volume::signature::{Role, Signature};
 
 /// What speaks for a volume, and its fstab.
@@ -22,7 +24,7 @@ pub(super) struct Root {
     evidence: (bool, bool, usize),
 }
 
-/// Directories at the top of a root, whatever the distribution.
+/// Names at the top of a root, whatever the distribution.
 const TOP: &[&[u8]] = &[b"etc", b"usr", b"bin", b"sbin", b"var", b"root", b"lib"];
 
 /// Of [`TOP`], so many make a root without an fstab: `etc`, and two more.
@@ -36,7 +38,7 @@ pub(super) fn find(server: &Server, progress: &dyn Progress) -> Result<Option<Ro
     for volume in volumes() {
         candidates.push(judge(server, volume, false, progress)?);
     }
-    if !candidates.iter().any(Root::looks_like_one) {
+    if !candidates.iter().any(Root::has_fstab) {
         // What a damaged directory hides is found in the salvaged tree.
         for candidate in &mut candidates {
             if is_damaged(server, candidate.volume)? {
@@ -59,21 +61,24 @@ fn may_hold_files(volume: &Volume) -> bool {
 }
 
 impl Root {
+    fn has_fstab(&self) -> bool {
+        self.evidence.1
+    }
+
     fn looks_like_one(&self) -> bool {
-        self.evidence.1 || self.evidence.2 >= ENOUGH
+        self.has_fstab() || self.evidence.2 >= ENOUGH
     }
 }
 
 fn judge(server: &Server, volume: usize, salvaged: bool, progress: &dyn Progress) -> Result<Root, SourceGone> {
     let look =
         |path: &[&[u8]]| if salvaged { server.salvaged(volume, path, progress) } else { server.plain(volume, path) };
-    let mut directories = 0;
-    for name in TOP {
-        directories += usize::from(look(&[name])?.is_some());
+    let mut names = server.names_at_top(volume)?;
+    if salvaged && let Some(tree) = server.tree(volume, progress)? {
+        names.extend(tree.children(ROOT).map(|child| tree.name(child).to_vec()));
     }
-    if look(&[b"etc"])?.is_none() {
-        directories = 0;
-    }
+    // `etc` is on every root, and the others are not only on roots.
+    let directories = if names.contains(TOP[0]) { TOP.iter().filter(|name| names.contains(**name)).count() } else { 0 };
     let fstab = match look(&[b"etc", b"fstab"])? {
         Some(node) => server.read(volume, &node)?.map(|text| fstab::parse(&text)),
         None => None,
@@ -105,6 +110,17 @@ pub(super) fn is_doubtful(fs: &dyn FileSystem, dir: &Node) -> Result<bool, Sourc
 }
 
 impl Server {
+    /// Names that make a root, of those at the top of a volume; their nodes may be gone.
+    fn names_at_top(&self, volume: usize) -> Result<HashSet<Vec<u8>>, SourceGone> {
+        let mut names = HashSet::new();
+        let Some(fs) = self.volume(volume).fs() else { return Ok(names) };
+        let Some(root) = fs.node(fs.root())? else { return Ok(names) };
+        for name in TOP {
+            names.extend(fs.lookup(&root, name)?.map(|entry| entry.name));
+        }
+        Ok(names)
+    }
+
     /// The node at a path of a volume, as its directories lead there.
     fn plain(&self, volume: usize, path: &[&[u8]]) -> Result<Option<Node>, SourceGone> {
         let Some(fs) = self.volume(volume).fs() else { return Ok(None) };

@@ -73,9 +73,10 @@ fn sniff(source: &Source) -> Result<Option<(&'static Driver, Sniffed)>, SourceGo
     Ok(None)
 }
 
-/// What a volume holds; opened if `open` says how.
+/// What a volume holds; opened if `open` says how. `present` is the part of `source` that the disk has.
 pub(super) fn content(
     source: &Source,
+    present: &Source,
     searched: Searched,
     open: Option<&OpenOptions>,
     progress: &dyn Progress,
@@ -91,11 +92,11 @@ pub(super) fn content(
         None => {}
     }
     if let Some(options) = open
-        && let Some(found) = open_headless(source, searched, options, progress)?
+        && let Some(found) = open_headless(present, searched, options, progress)?
     {
         return Ok(found);
     }
-    Ok(if is_empty(&**source)? { Content::Empty } else { Content::Unknown })
+    Ok(if is_empty(&**present)? { Content::Empty } else { Content::Unknown })
 }
 
 /// Opens a filesystem whose headers are gone: as the user says, or where a search finds it.

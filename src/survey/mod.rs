@@ -227,8 +227,11 @@ fn look_into(
     options: &SurveyOptions,
     progress: &dyn Progress,
 ) -> Result<Volume, SourceGone> {
+    let Span { start, end } = place.span;
     let source: Source = Arc::new(Window::new(disk.clone(), place.span));
+    // What a damaged table claims past the end of the disk must not be searched.
+    let present: Source = Arc::new(Window::new(disk.clone(), Span { start, end: end.min(disk.len()).max(start) }));
     let open = options.only.is_empty() || options.only.contains(&place.name);
-    let content = identify::content(&source, place.searched, open.then_some(&options.open), progress)?;
+    let content = identify::content(&source, &present, place.searched, open.then_some(&options.open), progress)?;
     Ok(Volume { name: place.name, span: place.span, source, partition: place.partition, content })
 }
