@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Scratch, run, skipped, system, testdata, tool, untouched};
+use common::{Scratch, run, same_for_threads, skipped, system, testdata, tool, untouched, with_threads};
 
 /// Where its root filesystem begins and ends, in MiB.
 const ROOT: (u64, u64) = (2, 12);
@@ -47,6 +47,37 @@ fn e2fsck_gives_up_at_the_damaged_directory() {
         let ran = run(system("e2fsck").arg("-fn").arg(root), b"");
         let offset = "Directory inode 24, block #0, offset 84: directory corrupted";
         assert!(ran.text().contains(offset) && ran.stderr.contains("e2fsck: aborted"), "{ran:?}");
+    });
+}
+
+#[test]
+fn offmount_lists_all_eight() {
+    untouched(&testdata("server.img"), |disk| {
+        let listed = same_for_threads(&["ls".as_ref(), disk.as_os_str(), "/srv/invoices".as_ref()]).exits(0);
+        let names: Vec<String> = (1..=8).map(|month| format!("2026-{month:02}.csv")).collect();
+        assert_eq!(listed.lines(), names);
+    });
+}
+
+#[test]
+fn offmount_copies_every_file_as_the_recipe_wrote_it() {
+    let scratch = Scratch::new();
+    untouched(&testdata("server.img"), |disk| {
+        with_threads(|threads| {
+            let copy = scratch.join(format!("copy-{threads}"));
+            let args = ["copy".as_ref(), disk.as_os_str(), "--to".as_ref(), copy.as_os_str()];
+            let args = [&args[..], &["--quiet".as_ref(), "--threads".as_ref(), threads.as_ref()]].concat();
+            common::offmount(&args).exits(0);
+            let mut sha256sum = system("sha256sum");
+            let checked = sha256sum.arg("-c").arg(testdata("server.sha256")).current_dir(&copy);
+            assert_eq!(run(checked, b"").exits(0).lines().len(), 24);
+            let mut b3sum = system("b3sum");
+            let checked = b3sum.args(["-c", ".offmount/B3SUMS"]).current_dir(&copy);
+            // The same, and two files on the EFI system partition, which stands at /boot/efi.
+            assert_eq!(run(checked, b"").exits(0).lines().len(), 26);
+            let grub = fs::read_to_string(copy.join("boot/efi/EFI/debian/grub.cfg")).unwrap();
+            assert!(grub.contains("6f66666d-6f75-6e74-8000-00000000000a"));
+        });
     });
 }
 

@@ -107,7 +107,7 @@ impl<'r> Worker<'r> {
             Ok(seen) => seen,
             Err(refusal) => return self.refused_directory(dir, children, refusal),
         };
-        if dir == ROOT {
+        if dir == ROOT && (self.request.wanted)(dir) {
             self.found.add(Vec::new(), Verdict::Agrees);
         }
         let mut by_name: HashMap<&[u8], &Seen> = seen.iter().map(|seen| (seen.name.as_slice(), seen)).collect();

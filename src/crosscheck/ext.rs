@@ -1,7 +1,7 @@
 //! ext4-view reads ext2, ext3 and ext4 a second time.
 //!
 //! Version 1.0.0 refuses inline_data, meta_bg, mmp, ea_inode, large_dir, external journals, directory entries without
-//! a file type, and what it does not know; times whose low 32 bits are negative (1901 to 1970, 2038 to 2106); and it
+//! a file type, inodes of 128 bytes, and what it does not know; times whose low 32 bits are negative (1901 to 1970, 2038 to 2106); and it
 //! gives what was on the disk before for extents that were allocated and never written. It replays the journal in its
 //! own way, without fast commits.
 
@@ -37,26 +37,28 @@ struct Ext4View {
 fn open(source: &Source, meter: Arc<Meter>) -> Opened {
     let metered = Metered::new(source.clone(), meter.clone());
     meter.allow(OPEN_BUDGET);
-    if !has_plausible_size(&metered, source.len()) {
-        return Err(Refusal::Fault("the superblock claims more groups than the volume has room for".into()));
-    }
+    judge_superblock(&metered, source.len())?;
     let fs = Ext4::load(Box::new(metered)).map_err(refusal)?;
     Ok(Box::new(Ext4View { fs, meter }))
 }
 
 /// ext4-view sets memory aside by what the superblock says before it reads it: a lie would end the whole program.
 /// Offsets: Linux kernel documentation, ext4 "The Super Block".
-fn has_plausible_size(metered: &Metered, len: u64) -> bool {
+fn judge_superblock(metered: &Metered, len: u64) -> Result<(), Refusal> {
     let mut superblock = [0; 1024];
-    if metered.read_exact_at(1024, &mut superblock).is_err() {
-        return false;
-    }
+    metered.read_exact_at(1024, &mut superblock).map_err(|e| Refusal::Fault(e.to_string()))?;
     let field = |at| le32(&superblock, at).map_or(0, u64::from);
     let is_64bit = field(0x60) & 0x80 != 0;
     let blocks = field(0x04) | if is_64bit { field(0x150) << 32 } else { 0 };
     let groups = blocks / field(0x20).max(1);
-    let inode_size = le16(&superblock, 0x58).map_or(0, u64::from);
-    field(0x18) <= 6 && groups.saturating_mul(32) <= len && inode_size <= 64 << 10
+    let inode_size = le16(&superblock, 0x58).unwrap_or_default();
+    if field(0x18) > 6 || groups.saturating_mul(32) > len {
+        return Err(Refusal::Fault("the superblock claims more than the volume has room for".into()));
+    }
+    if inode_size == 128 {
+        return Err(Refusal::Limit("it does not read inodes of 128 bytes".into()));
+    }
+    Ok(())
 }
 
 fn node_limit(node: &Node) -> Option<&'static str> {
