@@ -281,6 +281,55 @@ fn what_is_cut_off_is_named() {
 }
 
 #[test]
+fn deleted_files_are_found_by_number() {
+    let scratch = Scratch::new();
+    let image = scratch.sparse("image", 4 << 20);
+    tool("mke2fs", &[OsStr::new("-qFtext2"), image.as_os_str()]);
+    fs::write(scratch.join("kept"), "kept").unwrap();
+    fs::write(scratch.join("gone"), vec![7; 12_345]).unwrap();
+    let commands = ["kept", "gone"].map(|name| format!("write {} {name}\n", scratch.join(name).display())).concat();
+    common::debugfs(&image, &commands);
+    let inode = String::from_utf8(common::debugfs(&image, "ls -p /\n")).unwrap();
+    let inode = inode.lines().find(|line| line.contains("/gone/")).unwrap().split('/').nth(1).unwrap().to_owned();
+    common::debugfs(&image, "rm gone\n");
+    let ask = |args: &[&str]| {
+        let mut all: Vec<OsString> = vec!["find".into(), image.clone().into(), "--deleted".into()];
+        all.extend(args.iter().map(OsString::from));
+        untouched(&image, |_| same_for_threads(&all)).exits(0)
+    };
+    assert_eq!(ask(&[]).lines(), [format!("disk:#deleted/{inode}")]);
+    let record = &records(&ask(&["--json"]))[1];
+    assert_eq!((&record["size"], &record["kind"]), (&12_345.into(), &"file".into()));
+    assert!(record["deleted"].is_string());
+    assert!(ask(&["--size", "+1MiB"]).stdout.is_empty());
+    assert!(ask(&["-l"]).text().contains("12345"));
+}
+
+#[test]
+fn unreadable_parts_name_the_files_they_hit() {
+    let Some(disk) = Disk::new() else { return };
+    let document = &records(&disk.ask("stat", &["--json", "/etc/conf.d/deep/b.conf"]).exits(0))[0];
+    let at = document["extents"][0]["device_offset"].as_u64().unwrap();
+    let scratch = Scratch::new();
+    let (map, domain) = (scratch.join("map"), scratch.join("domain"));
+    // The second KiB of the file, as ddrescue notes what it could not read.
+    let (bad, size) = (at + 1024, fs::metadata(&disk.image).unwrap().len());
+    let lines = [(0, bad, '+'), (bad, 1024, '-'), (bad + 1024, size - bad - 1024, '+')];
+    let lines = lines.map(|(start, len, status)| format!("0x{start:X} 0x{len:X} {status}\n")).concat();
+    fs::write(&map, format!("# Mapfile.\n0x0 + 1\n{lines}")).unwrap();
+    let map = map.to_str().unwrap();
+    let ran = disk.ask("check", &["--affected", "--mapfile", map, "--domain-map", domain.to_str().unwrap()]).exits(4);
+    assert_eq!(ran.text().split_whitespace().collect::<Vec<_>>(), ["1024", "/etc/conf.d/deep/b.conf"]);
+    assert!(fs::read_to_string(domain).unwrap().contains(&format!("0x{bad:08X}  0x00000400  +")));
+    disk.ask("check", &["--affected", "--mapfile", map, "/etc/fstab"]).exits(0);
+    let whole = vec![b'b'; 5000];
+    let ran = disk.ask("cat", &["--mapfile", map, "/etc/conf.d/deep/b.conf"]).exits(1);
+    assert!(ran.stdout[..1024] == whole[..1024] && ran.stdout[2048..] == whole[2048..], "{}", ran.stderr);
+    assert!(ran.stdout[1024..2048].iter().all(|&b| b == 0));
+    assert!(ran.stderr.contains("bytes 1024 to 2048 are lost"), "{}", ran.stderr);
+}
+
+#[test]
 fn failures_say_what_to_do_next() {
     let ran = offmount(&["ls", "/no/such/image"]).exits(2);
     assert!(ran.stderr.contains("cannot open /no/such/image: No such file or directory"), "{ran:?}");

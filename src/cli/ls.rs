@@ -189,6 +189,7 @@ impl Listing<'_> {
                 name: &item.name,
                 kind: item.kind,
                 node: item.node.as_ref(),
+                made_here: item.id.is_none(),
                 target: target.as_deref(),
                 trust: item.trust,
             })

@@ -36,10 +36,19 @@ pub struct Line<'a> {
     pub kind: Kind,
     /// Its metadata; `None` where only its name is left.
     pub node: Option<&'a Node>,
+    /// True for the directory of what is lost, which was made here and is on no disk.
+    pub made_here: bool,
     /// Where a symbolic link leads.
     pub target: Option<&'a [u8]>,
     /// How far it can be trusted.
     pub trust: Trust,
+}
+
+impl<'a> Line<'a> {
+    /// The line of a node, with nothing more known of it.
+    pub fn of_node(name: &'a [u8], node: &'a Node) -> Self {
+        Line { name, kind: node.kind, node: Some(node), made_here: false, target: None, trust: node.trust }
+    }
 }
 
 /// Long lines: mode, links, owner, group, size (or device number), time of last change, trust where it is not
@@ -67,6 +76,12 @@ pub fn long(lines: &[Line<'_>], names: Names, offset: Offset) -> Vec<u8> {
 }
 
 fn cells(line: &Line<'_>, offset: Offset) -> Vec<String> {
+    if line.made_here {
+        let mut cells = vec!["-".to_owned(); 6];
+        cells[0] = "d---------".into();
+        cells.push("made here".into());
+        return cells;
+    }
     let Some(node) = line.node else {
         let unknown = || "?".to_owned();
         let gone = format!("{}?????????", line.kind.letter());

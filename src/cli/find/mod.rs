@@ -1,6 +1,7 @@
 //! `offmount find`.
 
 mod conditions;
+mod deleted;
 mod write;
 
 use std::io::Write;
@@ -46,6 +47,10 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     conditions: Conditions,
 
+    /// Files that were deleted and whose inode is left, by its number, as their names are lost
+    #[arg(long, conflicts_with = "paths")]
+    deleted: bool,
+
     /// Long lines, as ls -l
     #[arg(short, long)]
     long: bool,
@@ -61,6 +66,9 @@ pub(in crate::cli) struct Arguments {
 
 pub(in crate::cli) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
     let session = Session::open(&arguments.source, global)?;
+    if arguments.deleted {
+        return find_deleted(&session, &arguments);
+    }
     let (mut parts, mut missing) = (Vec::new(), false);
     for path in &arguments.paths {
         match session.resolve(path, false)? {
@@ -96,4 +104,17 @@ pub(in crate::cli) fn run(arguments: Arguments, global: Global) -> Result<u8, St
     }
     out.flush()?;
     Ok(u8::from(missing || damaged))
+}
+
+fn find_deleted(session: &Session, arguments: &Arguments) -> Result<u8, Stop> {
+    let text = deleted::list(session, arguments, output::names())?;
+    let mut out = output::stdout();
+    if arguments.json {
+        json_line(&mut out, &StreamHeader::new(&session.opened, decisions(&session.server)))?;
+    } else {
+        session.show_decisions();
+    }
+    out.write_all(&text)?;
+    out.flush()?;
+    Ok(0)
 }

@@ -103,6 +103,7 @@ impl Search<'_> {
                 name: &it.path,
                 kind: part.tree.kind(it.item),
                 node: it.node,
+                made_here: part.tree.is_lost_directory(it.item),
                 target: target.as_deref(),
                 trust: it.trust,
             })
