@@ -1,5 +1,5 @@
 //! What checking needs beyond one filesystem's own check: names for what was found ([`name_inodes`]), and which files
-//! unreadable bytes hit ([`affected`]).
+//! unreadable bytes hit ([`affected()`]).
 
 mod affected;
 mod paths;

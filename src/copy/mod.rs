@@ -1,5 +1,5 @@
-//! Copying files out: what is asked for ([`Request`]), the run ([`run`]) and what came of it ([`Outcome`]); and checking
-//! a copy against its manifest ([`verify`]).
+//! Copying files out: what is asked for ([`Request`]), the run ([`run()`]) and what came of it ([`Outcome`]); and checking
+//! a copy against its manifest ([`verify()`]).
 //!
 //! A run decides where everything goes (`place`), what is wanted (`select`), and in which order (`plan`: that of the
 //! disk). Then lanes take batches of neighbouring files and read, hash and write them (`lane`). What they come to reaches

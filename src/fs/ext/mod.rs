@@ -2,7 +2,7 @@
 //!
 //! Three steps are never mixed. *Decode*: `disk` has the structures as they lie. *Judge*: `geometry`, `inode`, `map`,
 //! `dir` and `xattr` take them field by field, note what is wrong and keep the rest. *Use*: only judged values reach
-//! [`Ext`], which answers as a [`FileSystem`].
+//! `Ext`, which answers as a [`FileSystem`].
 //!
 //! A volume is opened in the order of `open`: evidence of its geometry (`evidence`), the journal replayed in memory
 //! (`journal`), evidence again as the journal left it, orphans (`orphan`). What damaged tables no longer lead to is

@@ -1,6 +1,6 @@
 //! A directory of this machine: [`Local`].
 //!
-//! Everything is done below handles of directories ([`beneath`]), so no link is ever followed. A file has no name until it
+//! Everything is done below handles of directories (`beneath`), so no link is ever followed. A file has no name until it
 //! is complete: it is written nameless (`O_TMPFILE`, see open(2)) and then linked; where a filesystem can not do that, it
 //! is written in [`Folder`] and renamed.
 
