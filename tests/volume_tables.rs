@@ -437,6 +437,27 @@ fn volumes_are_found_where_the_table_was_wiped() {
     }
 }
 
+/// With blocks of 1024 bytes the copy of an ext superblock stands just where that of a volume at 8 MiB would.
+#[test]
+fn a_copy_of_a_superblock_is_no_start_of_a_volume() {
+    let scratch = Scratch::new();
+    let alone = scratch.sparse("alone", 24 * MIB);
+    tool("mkfs.ext4", &["-q", "-b", "1024", "-L", "lost", alone.to_str().unwrap()]);
+    let volumes = |disk: &Disk| disk.volumes.iter().map(|v| (v.name.clone(), v.kind())).collect::<Vec<_>>();
+
+    let divided = disk(&scratch, "label: gpt\nstart=4096, size=49152\n");
+    write(&divided, 2 * MIB, &std::fs::read(&alone).unwrap());
+    write(&divided, 0, &[0; 34 * 512]);
+    write(&divided, 64 * MIB - 33 * 512, &[0; 33 * 512]);
+    assert_eq!(volumes(&surveyed(&divided)), [(format!("@{}", 2 * MIB), Some("ext4"))]);
+
+    write(&alone, 1024, &[0; 1024]);
+    let disk = surveyed(&alone);
+    assert_eq!(volumes(&disk), [("disk".to_owned(), Some("ext4"))]);
+    assert_eq!(disk.volumes[0].label().as_deref(), Some(b"lost".as_slice()));
+    assert!(disk.log.is_empty());
+}
+
 #[test]
 fn every_code_is_provoked_in_this_file() {
     let tests = include_str!("volume_tables.rs");

@@ -57,7 +57,11 @@ pub(super) fn find(server: &Server, progress: &dyn Progress) -> Result<Option<Ro
 /// True also for what is not read: the root may be there.
 fn may_hold_files(volume: &Volume) -> bool {
     let unread = |known: &Signature| known.role == Role::Container && known.inside.is_empty();
-    volume.holds_files() || matches!(&volume.content, Content::Known(known) if unread(known))
+    match &volume.content {
+        Content::Known(known) => volume.holds_files() || unread(known),
+        Content::FileSystem(_) | Content::Closed(_) | Content::Unknown => true,
+        Content::Empty => false,
+    }
 }
 
 impl Root {

@@ -106,16 +106,14 @@ fn open_headless(
     options: &OpenOptions,
     progress: &dyn Progress,
 ) -> Result<Option<Content>, SourceGone> {
-    if options.superblock.is_some() || options.block_size.is_some() {
-        for driver in DRIVERS {
-            if let Some(fs) = (driver.open)(&Members::one(source.clone()), options, progress)? {
-                return Ok(Some(Content::FileSystem(fs)));
-            }
-        }
+    if (options.superblock.is_some() || options.block_size.is_some())
+        && let Some(found) = open_with_any(source, options, progress)?
+    {
+        return Ok(Some(found));
     }
     let candidates = match searched {
         _ if options.strict => return Ok(None),
-        Searched::Nothing => return Ok(None),
+        Searched::Nothing => Vec::new(),
         Searched::Found(driver) => {
             return Ok((driver.open)(&Members::one(source.clone()), options, progress)?.map(Content::FileSystem));
         }
@@ -127,6 +125,20 @@ fn open_headless(
             _ => Arc::new(Window::new(source.clone(), candidate.span)),
         };
         if let Some(fs) = (driver.open)(&Members::one(window), options, progress)? {
+            return Ok(Some(Content::FileSystem(fs)));
+        }
+    }
+    open_with_any(source, options, progress)
+}
+
+/// Opens a filesystem with the first driver that finds enough of one: copies of its headers, the shape of its metadata.
+fn open_with_any(
+    source: &Source,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<Option<Content>, SourceGone> {
+    for driver in DRIVERS {
+        if let Some(fs) = (driver.open)(&Members::one(source.clone()), options, progress)? {
             return Ok(Some(Content::FileSystem(fs)));
         }
     }

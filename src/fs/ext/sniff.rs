@@ -13,10 +13,11 @@ const EXT3_INCOMPAT: u32 = feature::FILETYPE.bit | feature::NEEDS_RECOVERY.bit |
 /// Bits of `s_feature_ro_compat` that ext3 knows: sparse_super, large_file, btree_dir.
 const EXT3_RO_COMPAT: u32 = feature::SPARSE_SUPER.bit | feature::LARGE_FILE.bit | feature::BTREE_DIR.bit;
 
-/// Recognises a volume by its primary superblock.
+/// Recognises a volume by its primary superblock. A copy says that it belongs to a later group: it does not stand at the
+/// start of a volume, and where blocks have 1024 bytes it may look as if it did.
 pub fn sniff(source: &Source) -> Result<Option<Sniffed>, SourceGone> {
     let Some(sb) = read_superblock(&**source, superblock::OFFSET)? else { return Ok(None) };
-    Ok(sniffed(&sb))
+    Ok(sniffed(&sb).filter(|_| sb.s_block_group_nr.get() == 0))
 }
 
 /// What a superblock says; `None` where it describes no possible volume.
