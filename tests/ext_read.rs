@@ -60,7 +60,31 @@ fn compare(image: &Path, what: &str) {
         let volume = Mounted::read_only(image, if journal { "noload" } else { "" });
         assert_same(&ours, &mounted(volume.path()), what);
         no_node_is_doubted(&*fs, what);
+        summary_as_told_by_others(image, &fs.summary());
     });
+}
+
+/// The volume as a whole, as dumpe2fs and blkid tell it.
+#[track_caller]
+fn summary_as_told_by_others(image: &Path, summary: &offmount::fs::Summary) {
+    let told = String::from_utf8(tool("dumpe2fs", &[OsStr::new("-h"), image.as_os_str()])).unwrap();
+    let field = |name: &str| {
+        let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("{name}: {told}")).trim()
+    };
+    let number = |name: &str| field(name).parse::<u64>().unwrap();
+    let features = summary.features.join(" ");
+    assert_eq!(if features.is_empty() { "(none)" } else { &features }, field("Filesystem features"));
+    assert_eq!(summary.block_size, number("Block size"));
+    assert_eq!(summary.size, number("Block count") * summary.block_size);
+    assert_eq!(summary.used, Some((number("Block count") - number("Free blocks")) * summary.block_size));
+    let inodes = number("Inode count");
+    assert_eq!(summary.inodes, Some((inodes, inodes - number("Free inodes"))));
+    assert_eq!(summary.state, ["clean"]);
+    let told = String::from_utf8(tool("blkid", &["-p", "-o", "export", &image.display().to_string()])).unwrap();
+    assert!(told.contains(&format!("\nTYPE={}\n", summary.kind)), "{} {told}", summary.kind);
+    assert!(told.contains(&format!("UUID={}\n", summary.uuid.as_deref().unwrap())), "{told}");
+    assert!(told.contains("LABEL=label\n") == (summary.label.as_deref() == Some(b"label")), "{told}");
 }
 
 fn no_node_is_doubted(fs: &dyn offmount::fs::FileSystem, what: &str) {
@@ -85,7 +109,9 @@ fn bytes(seed: u64, len: usize) -> Vec<u8> {
 }
 
 fn populate(root: &Path, fill: Fill) {
-    for (name, len) in [("empty", 0), ("one", 1), ("tiny", 59), ("sixty", 60), ("small", 61), ("more", 150), ("block", 4096)] {
+    for (name, len) in
+        [("empty", 0), ("one", 1), ("tiny", 59), ("sixty", 60), ("small", 61), ("more", 150), ("block", 4096)]
+    {
         fs::write(root.join(name), bytes(len as u64, len)).unwrap();
     }
     fs::write(root.join("big"), bytes(7, 3 << 20)).unwrap();
@@ -208,7 +234,9 @@ fn attributes(root: &Path, large_values: bool) {
 
 /// Before 1970, after 2038, with nanoseconds.
 fn times(root: &Path) {
-    for (name, secs, nanos) in [("old", -1_000_000_000, 999_999_999), ("new", 4_500_000_000, 1), ("last", 15_032_385_535, 5)] {
+    for (name, secs, nanos) in
+        [("old", -1_000_000_000, 999_999_999), ("new", 4_500_000_000, 1), ("last", 15_032_385_535, 5)]
+    {
         let path = root.join(name);
         fs::write(&path, name).unwrap();
         let time = Timespec { tv_sec: secs, tv_nsec: nanos };
@@ -231,7 +259,7 @@ macro_rules! volumes {
 }
 
 volumes! {
-    ext2_of_small_blocks: 32 "-t ext2 -b 1024", Fill { far: 70 << 20, ..FILL };
+    ext2_of_small_blocks: 32 "-t ext2 -b 1024 -L label", Fill { far: 70 << 20, ..FILL };
     ext2_of_large_blocks: 32 "-t ext2 -b 4096";
     ext2_as_it_was_first: 32 "-t ext2 -r 0 -b 1024";
     ext2_without_kinds_in_entries: 32 "-t ext2 -O ^filetype,^dir_index";
@@ -347,6 +375,51 @@ fn what_a_mount_would_replay() {
     }
 }
 
+/// Fast commits behind the log: files made, written, linked, renamed and removed since the last full commit.
+#[test]
+fn what_a_mount_would_replay_of_fast_commits() {
+    if !is_root() {
+        return skipped("mounting needs root");
+    }
+    let scratch = Scratch::new();
+    let image = scratch.sparse("image", 48 << 20);
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-O", "fast_commit", &image.display().to_string()]);
+    let volume = Mounted::writable(&image, "");
+    let root = volume.path();
+    for name in ["grows", "shrinks", "renamed", "removed", "linked"] {
+        fs::write(root.join(name), bytes(1, 30_000)).unwrap();
+    }
+    rustix::fs::syncfs(File::open(root).unwrap()).unwrap();
+    let sync = |name: &str| File::open(root.join(name)).unwrap().sync_all().unwrap();
+    let grows = Files::new().append(true).open(root.join("grows")).unwrap();
+    grows.write_all_at(&bytes(2, 60_000), 30_000).unwrap();
+    grows.sync_all().unwrap();
+    Files::new().write(true).open(root.join("shrinks")).unwrap().set_len(5000).unwrap();
+    sync("shrinks");
+    fs::create_dir(root.join("dir")).unwrap();
+    fs::write(root.join("dir/new"), bytes(3, 10_000)).unwrap();
+    sync("dir/new");
+    fs::hard_link(root.join("linked"), root.join("dir/link")).unwrap();
+    sync("linked");
+    fs::rename(root.join("renamed"), root.join("dir/moved")).unwrap();
+    sync("dir/moved");
+    fs::remove_file(root.join("removed")).unwrap();
+    sync("grows");
+    let crashed = scratch.copy_of(&image, "crashed");
+    drop(grows);
+    drop(volume);
+    let replayed = scratch.copy_of(&crashed, "replayed");
+    drop(Mounted::writable(&replayed, ""));
+    let mut theirs = mounted(Mounted::read_only(&replayed, "").path());
+    let decisions = listing::open(&crashed, &offmount::fs::OpenOptions::default()).summary().decisions;
+    assert!(decisions.iter().any(|decision| decision.contains("fast commits")), "{decisions:?}");
+    let mut ours = untouched(&crashed, ours);
+    for listing in [&mut ours, &mut theirs] {
+        listing.values_mut().for_each(|shown| shown.accessed = (0, 0));
+    }
+    assert_same(&ours, &theirs, "fast commits");
+}
+
 /// Uses a volume and copies it while it is in use.
 fn crash(scratch: &Scratch, image: &Path, options: &str) -> std::path::PathBuf {
     let volume = Mounted::writable(image, options);
@@ -355,7 +428,9 @@ fn crash(scratch: &Scratch, image: &Path, options: &str) -> std::path::PathBuf {
         for i in 0..60 {
             fs::write(root.join(format!("file {i}")), bytes(round * 100 + i, 3000)).unwrap();
         }
-        (0..60).step_by(4).for_each(|i| fs::rename(root.join(format!("file {i}")), root.join(format!("moved {i}"))).unwrap());
+        (0..60)
+            .step_by(4)
+            .for_each(|i| fs::rename(root.join(format!("file {i}")), root.join(format!("moved {i}"))).unwrap());
         fs::create_dir_all(root.join(format!("dir {round}/below"))).unwrap();
         // What is removed has its blocks revoked, and used again for contents.
         if round > 0 {

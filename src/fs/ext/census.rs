@@ -70,12 +70,10 @@ fn chunks(ext: &Ext) -> Vec<Chunk> {
 fn read(ext: &Ext, chunk: &Chunk, which: Census) -> Result<Vec<Node>, SourceGone> {
     let geometry = &ext.volume.geometry;
     let window = Window::read(&ext.volume.source, geometry, chunk.group, chunk.first, chunk.count)?;
-    let remains = ext.volume.remains();
     let mut nodes = Vec::new();
     for index in chunk.first..chunk.first + chunk.count {
         let nr = geometry.inode_at(chunk.group, index);
-        let better = remains.and_then(|remains| remains.inodes.get(&nr)).map(|record| &**record);
-        let record = better.or_else(|| window.as_ref().and_then(|window| window.record(index)));
+        let record = ext.volume.better_record(nr).or_else(|| window.as_ref().and_then(|window| window.record(index)));
         let Some(inode) = record.map(|record| Inode::decode(nr, record)) else { continue };
         if is_asked(&inode, which) && !ext.is_hidden(&inode) && !ext.is_garbage(&inode) {
             nodes.push(ext.node_of(&inode)?);

@@ -69,9 +69,9 @@ crate::finding::codes! {
         explain: "The block was skipped in the replay. The journal is damaged, or belongs to another volume.",
         repair: "stops the replay with an error",
         e2fsck: [];
-    JOURNAL_FAST_COMMIT = "ext-journal-fast-commit", Warning,
-        "fast commits wait in the journal and are not shown",
-        explain: "The server wrote its last changes as fast commits, which are not replayed here. The files named are shown as the last full commit left them, mostly a few seconds older. A mount of a copy would show the newer state.",
+    JOURNAL_FAST_COMMIT = "ext-journal-fast-commit", Note,
+        "fast commits waited in the journal",
+        explain: "The server wrote its last changes as fast commits, behind the transactions of the journal. They were applied in memory to the files named, as a mount would apply them on the disk.",
         repair: "replays them",
         e2fsck: [];
     JOURNAL_EXTERNAL = "ext-journal-external", Warning,

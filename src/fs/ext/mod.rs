@@ -13,6 +13,7 @@
 pub mod codes;
 
 mod census;
+mod changes;
 mod check;
 mod checksum;
 mod details;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::changes::Changes;
 use super::evidence::{self, Evidence};
 use super::feature::{self, Features};
 use super::recover::{Recovered, recover};
@@ -56,7 +57,7 @@ fn build(
     progress: &dyn Progress,
 ) -> Result<Ext, SourceGone> {
     let superblock_on_disk = before.superblock;
-    let Recovered { state, blocks, log: journal_log, decisions } = recovered;
+    let Recovered { state, blocks, changes, log: journal_log, decisions } = recovered;
     let (source, evidence): (Source, Evidence) = match blocks {
         None => (disk.clone(), before),
         Some(blocks) => {
@@ -65,7 +66,8 @@ fn build(
             (source, after.unwrap_or(before))
         }
     };
-    let volume = Volume::new(source, &evidence);
+    let mut volume = Volume::new(source, &evidence);
+    volume.changes = Changes::gather(changes, &volume)?;
     let mut log = evidence.log;
     log.merge(journal_log);
     judge_state(&volume, state, &mut log);

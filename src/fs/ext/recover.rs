@@ -10,7 +10,7 @@ use super::disk::{extent, superblock};
 use super::evidence::read_superblock;
 use super::feature::{self, Features};
 use super::inode::Inode;
-use super::journal::{Journal, Replayed};
+use super::journal::{Change, Journal, Replayed};
 use super::map;
 use super::number::InodeNr;
 use super::sniff;
@@ -28,6 +28,8 @@ pub struct Recovered {
     pub state: Option<JournalState>,
     /// The blocks it writes; `None` where it writes none.
     pub blocks: Option<OverlayBuilder>,
+    /// What its fast commits change beyond them.
+    pub changes: Vec<Change>,
     /// What is wrong with it.
     pub log: Log,
     /// What was done, one sentence each, where there was something to do.
@@ -98,9 +100,9 @@ impl Recovered {
         }
         if replayed.fast_commits.count > 0 {
             let (count, inodes) = (replayed.fast_commits.count, replayed.fast_commits.inodes.len());
-            self.decisions
-                .push(format!("{count} fast commits on {inodes} inodes wait in the journal and are not shown."));
+            self.decisions.push(format!("{count} fast commits on {inodes} inodes were replayed in memory."));
         }
+        self.changes = replayed.fast_commits.changes;
         self.blocks = (count > 0).then_some(replayed.blocks);
     }
 }

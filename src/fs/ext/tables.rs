@@ -113,7 +113,7 @@ impl<'v> Reader<'v> {
 
     /// An inode, used or not; `None` where there is none of this number or it can not be read.
     pub fn read(&mut self, nr: InodeNr) -> Result<Option<Inode<'_>>, SourceGone> {
-        if let Some(record) = self.volume.remains().and_then(|remains| remains.inodes.get(&nr)) {
+        if let Some(record) = self.volume.better_record(nr) {
             return Ok(Some(Inode::decode(nr, record)));
         }
         let geometry = &self.volume.geometry;

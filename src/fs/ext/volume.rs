@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::changes::Changes;
 use super::disk::superblock::Superblock;
 use super::evidence::Evidence;
 use super::geometry::Geometry;
@@ -19,6 +20,8 @@ pub struct Volume {
     pub geometry: Geometry,
     /// The superblock that was believed.
     pub superblock: Superblock,
+    /// What fast commits change beyond that.
+    pub changes: Changes,
     tables: Tables,
     remains: OnceLock<Remains>,
 }
@@ -30,6 +33,7 @@ impl Volume {
             source,
             geometry: evidence.geometry.clone(),
             superblock: evidence.superblock,
+            changes: Changes::default(),
             tables: Tables::default(),
             remains: OnceLock::new(),
         }
@@ -54,6 +58,13 @@ impl Volume {
     /// Takes what a search found; only the first time.
     pub fn set_remains(&self, remains: Remains) -> bool {
         self.remains.set(remains).is_ok()
+    }
+
+    /// The whole record of an inode that stands elsewhere than in its table: found by a search, or changed by a fast
+    /// commit.
+    pub fn better_record(&self, nr: InodeNr) -> Option<&[u8]> {
+        let found = self.remains().and_then(|remains| remains.inodes.get(&nr)).map(|record| &**record);
+        found.or_else(|| self.changes.inode(nr))
     }
 
     /// Reads inodes, fast where their numbers ascend.

@@ -39,13 +39,20 @@ pub fn visit(
     visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
 ) -> Result<Judged<()>, SourceGone> {
     let mut dir = Listing::new(volume, inode);
-    let flow = dir.own(inode, size, &mut |found, trust| match entry(found, trust) {
-        Some(entry) => visit(entry),
-        None => ControlFlow::Continue(()),
-    })?;
+    let changed = volume.changes.names(inode.nr);
+    let is_changed = |entry: &Entry| changed.is_some_and(|names| names.contains_key(&entry.name));
+    let mut flow = ControlFlow::Continue(());
+    if volume.changes.made_in(inode.nr).is_none() {
+        flow = dir.own(inode, size, &mut |found, trust| match entry(found, trust) {
+            Some(entry) if !is_changed(&entry) => visit(entry),
+            _ => ControlFlow::Continue(()),
+        })?;
+    }
     let more = volume.remains().and_then(|remains| remains.entries.get(&inode.nr));
+    let linked = changed.into_iter().flatten().filter_map(|(name, nr)| Some((name, (*nr)?)));
+    let linked: Vec<Entry> = linked.map(|(name, nr)| linked_entry(volume, name, nr)).collect::<Result<_, _>>()?;
     if flow.is_continue() {
-        let _ = more.into_iter().flatten().cloned().try_for_each(visit);
+        let _ = linked.into_iter().chain(more.into_iter().flatten().cloned()).try_for_each(visit);
     }
     Ok(dir.judged)
 }
@@ -70,15 +77,18 @@ pub fn lookup(volume: &Volume, inode: &Inode<'_>, size: u64, name: &[u8]) -> Res
     Ok(exact.or(similar))
 }
 
-/// A name without case; `None` where it is not UTF-8, which the kernel compares byte by byte.
+/// A name without case, by way of upper case, which makes two letters of some; `None` where it is not UTF-8, which the kernel compares byte by byte.
 fn fold(name: &[u8]) -> Option<String> {
-    std::str::from_utf8(name).ok().map(str::to_lowercase)
+    std::str::from_utf8(name).ok().map(|name| name.to_uppercase().to_lowercase())
 }
 
 /// The directory that a directory says it is in.
 pub fn parent(volume: &Volume, inode: &Inode<'_>, size: u64) -> Result<Option<NodeId>, SourceGone> {
     if let Some(parent) = volume.remains().and_then(|remains| remains.parents.get(&inode.nr)) {
         return Ok(Some(*parent));
+    }
+    if let Some(parent) = volume.changes.made_in(inode.nr) {
+        return Ok(Some(parent.node()));
     }
     if inode.layout(&volume.geometry) == Layout::Inline {
         let parent = le32(&inode.raw.i_block, 0).and_then(|nr| volume.geometry.inode(nr));
@@ -108,6 +118,12 @@ pub fn entry(found: Found<'_>, trust: Trust) -> Option<Entry> {
         trust = trust.max(Trust::Renamed);
     }
     Some(Entry { name, id: InodeNr(found.inode).node(), kind: found.kind, trust })
+}
+
+/// The entry that a fast commit made.
+fn linked_entry(volume: &Volume, name: &[u8], nr: InodeNr) -> Result<Entry, SourceGone> {
+    let kind = volume.inode(nr)?.map(|inode| inode.kind());
+    Ok(Entry { name: name.to_vec(), id: nr.node(), kind, trust: Trust::Intact })
 }
 
 /// What an entry, and its trust, is given to.

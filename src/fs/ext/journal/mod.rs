@@ -11,7 +11,11 @@ mod fast;
 mod replay;
 
 #[allow(unused_imports, reason = "the reader on top of these is being laid")]
-pub use {copies::LoggedBlock, fast::FastCommits, replay::Replayed};
+pub use {
+    copies::LoggedBlock,
+    fast::{Change, FastCommits},
+    replay::Replayed,
+};
 
 use blocks::Blocks;
 

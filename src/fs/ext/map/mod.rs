@@ -27,6 +27,7 @@ pub fn map(volume: &Volume, inode: &Inode<'_>, size: u64) -> Result<Mapping, Sou
         Layout::Extents => extents::map(&mut runs, inode)?,
         Layout::Pointers => pointers::map(&mut runs, inode)?,
     }
+    volume.changes.remap(inode.nr, size, &mut runs.mapping.extents);
     Ok(runs.finish())
 }
 
