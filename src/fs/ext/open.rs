@@ -67,7 +67,7 @@ fn build(
         }
     };
     let mut volume = Volume::new(source, &evidence);
-    volume.changes = Changes::gather(changes, &volume)?;
+    volume.changes = Arc::new(Changes::gather(changes, &volume)?);
     let mut log = evidence.log;
     log.merge(journal_log);
     judge_state(&volume, state, &mut log);

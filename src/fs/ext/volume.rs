@@ -21,7 +21,7 @@ pub struct Volume {
     /// The superblock that was believed.
     pub superblock: Superblock,
     /// What fast commits change beyond that.
-    pub changes: Changes,
+    pub changes: Arc<Changes>,
     tables: Tables,
     remains: OnceLock<Remains>,
 }
@@ -33,7 +33,7 @@ impl Volume {
             source,
             geometry: evidence.geometry.clone(),
             superblock: evidence.superblock,
-            changes: Changes::default(),
+            changes: Arc::default(),
             tables: Tables::default(),
             remains: OnceLock::new(),
         }
@@ -50,6 +50,7 @@ impl Volume {
             source: self.source.clone(),
             geometry: self.geometry.clone(),
             superblock: self.superblock,
+            changes: self.changes.clone(),
             tables: Tables::default(),
             remains: OnceLock::from(remains),
         }
