@@ -415,7 +415,13 @@ fn what_a_mount_would_replay_of_fast_commits() {
     assert!(decisions.iter().any(|decision| decision.contains("fast commits")), "{decisions:?}");
     let mut ours = untouched(&crashed, ours);
     for listing in [&mut ours, &mut theirs] {
-        listing.values_mut().for_each(|shown| shown.accessed = (0, 0));
+        for shown in listing.values_mut() {
+            shown.accessed = (0, 0);
+            // The kernel makes the entries anew, at the time of its replay, and does not count the links.
+            if shown.kind == 'd' {
+                (shown.modified, shown.changed, shown.links) = ((0, 0), (0, 0), 0);
+            }
+        }
     }
     assert_same(&ours, &theirs, "fast commits");
 }
