@@ -451,6 +451,14 @@ fn a_copy_of_a_superblock_is_no_start_of_a_volume() {
     write(&divided, 64 * MIB - 33 * 512, &[0; 33 * 512]);
     assert_eq!(volumes(&surveyed(&divided)), [(format!("@{}", 2 * MIB), Some("ext4"))]);
 
+    // Both are lost, the table and the superblock: it lies where another volume ends.
+    let swap = scratch.sparse("swap", MIB);
+    tool("mkswap", &[swap.to_str().unwrap()]);
+    write(&divided, MIB, &std::fs::read(&swap).unwrap());
+    write(&divided, 2 * MIB + 1024, &[0; 1024]);
+    let expected = [(format!("@{MIB}"), Some("swap")), (format!("@{}", 2 * MIB), Some("ext4"))];
+    assert_eq!(volumes(&surveyed(&divided)), expected);
+
     write(&alone, 1024, &[0; 1024]);
     let disk = surveyed(&alone);
     assert_eq!(volumes(&disk), [("disk".to_owned(), Some("ext4"))]);

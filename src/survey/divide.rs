@@ -19,30 +19,44 @@ pub(super) struct Place {
     pub partition: Option<Partition>,
     /// What a search of its bytes already gave.
     pub searched: Searched,
+    /// No header says that a volume begins here: it is shown only if a filesystem opens.
+    pub guessed: bool,
 }
 
 impl Place {
     /// The whole disk as one volume.
     pub(super) fn whole(source: &Source) -> Self {
         let span = Span { start: 0, end: source.len() };
-        Place { name: "disk".to_owned(), span, partition: None, searched: Searched::NotYet }
+        Place { name: "disk".to_owned(), span, partition: None, searched: Searched::NotYet, guessed: false }
     }
 
     /// A volume that no table names.
     pub(super) fn at(span: Span) -> Self {
-        Place { name: format!("@{}", span.start), span, partition: None, searched: Searched::NotYet }
+        Place { name: format!("@{}", span.start), span, partition: None, searched: Searched::NotYet, guessed: false }
     }
 
     /// A volume inside another one.
     pub(super) fn inside(outer: &Volume, inside: &Inside) -> Self {
         let start = outer.span.start.saturating_add(inside.span.start);
         let name = format!("{}.{}", outer.name, inside.name);
-        Place { name, span: Span::new(start, inside.span.len()), partition: None, searched: Searched::NotYet }
+        Place {
+            name,
+            span: Span::new(start, inside.span.len()),
+            partition: None,
+            searched: Searched::NotYet,
+            guessed: false,
+        }
     }
 
     fn of(partition: &Partition) -> Self {
         let name = format!("p{}", partition.number);
-        Place { name, span: partition.span, partition: Some(partition.clone()), searched: Searched::NotYet }
+        Place {
+            name,
+            span: partition.span,
+            partition: Some(partition.clone()),
+            searched: Searched::NotYet,
+            guessed: false,
+        }
     }
 }
 
@@ -113,7 +127,18 @@ fn without_table(
     if found.is_empty() {
         return Ok((None, vec![Place { searched: Searched::Nothing, ..Place::whole(source) }]));
     }
-    Ok((None, noted(found, codes::TABLE_LOST, log)))
+    let gaps = search::gaps(source.len(), found.iter().map(|found| found.span));
+    let guesses = gaps.into_iter().filter_map(guess);
+    let mut places: Vec<Place> = guesses.chain(noted(found, codes::TABLE_LOST, log)).collect();
+    places.sort_by_key(|place| place.span);
+    Ok((None, places))
+}
+
+/// A volume without its header may begin where another one ends, or where partitioning tools put the first one.
+fn guess(gap: Span) -> Option<Place> {
+    let start = if gap.start == 0 { search::MEBIBYTE } else { gap.start };
+    let is_worth_it = gap.end.saturating_sub(start) >= search::MEBIBYTE;
+    is_worth_it.then(|| Place { guessed: true, ..Place::at(Span { start, end: gap.end }) })
 }
 
 /// Volumes that a table does not name: anywhere for an empty one, between its partitions for a damaged one.

@@ -218,20 +218,23 @@ fn look_into_all(
     options: &SurveyOptions,
     progress: &dyn Progress,
 ) -> Result<Vec<Volume>, SourceGone> {
-    places.into_par_iter().map(|place| look_into(disk, place, options, progress)).collect()
+    let looked = places.into_par_iter().map(|place| look_into(disk, place, options, progress));
+    looked.filter_map(Result::transpose).collect()
 }
 
+/// A volume with what it holds; `None` for a guess that was wrong.
 fn look_into(
     disk: &Source,
     place: Place,
     options: &SurveyOptions,
     progress: &dyn Progress,
-) -> Result<Volume, SourceGone> {
+) -> Result<Option<Volume>, SourceGone> {
     let Span { start, end } = place.span;
     let source: Source = Arc::new(Window::new(disk.clone(), place.span));
     // What a damaged table claims past the end of the disk must not be searched.
     let present: Source = Arc::new(Window::new(disk.clone(), Span { start, end: end.min(disk.len()).max(start) }));
     let open = options.only.is_empty() || options.only.contains(&place.name);
     let content = identify::content(&source, &present, place.searched, open.then_some(&options.open), progress)?;
-    Ok(Volume { name: place.name, span: place.span, source, partition: place.partition, content })
+    let volume = Volume { name: place.name, span: place.span, source, partition: place.partition, content };
+    Ok(Some(volume).filter(|volume| !place.guessed || volume.fs().is_some()))
 }

@@ -9,7 +9,7 @@ use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, Window};
 
 /// Every partitioning tool of the last fifteen years aligns to this.
-const MEBIBYTE: u64 = 1 << 20;
+pub(super) const MEBIBYTE: u64 = 1 << 20;
 
 /// A cylinder of 255 heads and 63 sectors: what older tools align to, and the first track they leave free.
 const CYLINDER: u64 = 255 * 63 * 512;
