@@ -32,7 +32,7 @@ pub fn similar(part: &str) -> Vec<Code> {
 pub fn paragraph(code: Code) -> String {
     let mut text = format!("{} ({})\n{}\n\n{}\n", code.id, severity(code.severity), sentence(code.title), code.explain);
     if !code.repair.is_empty() {
-        let _ = writeln!(text, "\nA repair would: {}", code.repair);
+        let _ = writeln!(text, "\nRepair: {}", code.repair);
     }
     if !code.e2fsck.is_empty() {
         let _ = writeln!(text, "\ne2fsck calls it: {}", code.e2fsck.join(", "));
@@ -53,7 +53,7 @@ pub fn page() -> String {
             let _ = write!(text, "\n### `{}`\n\n", code.id);
             let _ = write!(text, "*{}*: {}\n\n{}\n", severity(code.severity), sentence(code.title), code.explain);
             if !code.repair.is_empty() {
-                let _ = write!(text, "\nA repair would: {}\n", code.repair);
+                let _ = write!(text, "\nRepair: {}\n", code.repair);
             }
             if !code.e2fsck.is_empty() {
                 let names: Vec<String> = code.e2fsck.iter().map(|name| format!("`{name}`")).collect();

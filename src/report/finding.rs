@@ -97,7 +97,7 @@ fn paragraph(text: &mut String, log: &Log, code: Code, n: u64) -> std::fmt::Resu
         writeln!(text, "         costs: {}, {} of contents", count(files, "file"), size(bytes))?;
     }
     if !code.repair.is_empty() {
-        writeln!(text, "         a repair would: {}", code.repair)?;
+        writeln!(text, "         repair: {}", code.repair)?;
     }
     Ok(())
 }
@@ -161,7 +161,7 @@ mod tests {
     fn the_worst_stands_first_and_a_screen_suffices() {
         let expected = "damage   test-large: something wrong (9x)\n         inode 1: 1, expected 2\n         inode 2: 1, \
                         expected 2\n         inode 3: 1, expected 2\n         and 6 more\n         costs: 9 files, 9.0 KiB \
-                        of contents\n         a repair would: mends it\nnote     test-small: something odd (1x)\n         \
+                        of contents\n         repair: mends it\nnote     test-small: something odd (1x)\n         \
                         an odd thing\n";
         assert_eq!(grouped(&log()), expected);
         assert_eq!(TABLE.len(), 2);
