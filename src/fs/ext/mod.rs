@@ -53,7 +53,7 @@ use crate::source::{Source, SourceGone};
 
 /// ext2, ext3 and ext4.
 pub const DRIVER: Driver =
-    Driver { name: "ext", codes: codes::TABLE, sniff: sniff::sniff, scan: |_, _| Ok(Vec::new()), open: open::open };
+    Driver { name: "ext", codes: codes::TABLE, sniff: sniff::sniff, scan: salvage::candidates, open: open::open };
 
 /// Inodes that one thread reads before it asks for more.
 const NODES_PER_TASK: usize = 1024;

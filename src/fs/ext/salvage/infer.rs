@@ -15,36 +15,23 @@ use super::super::disk::{at, padded};
 use super::super::evidence::Evidence;
 use super::super::feature::{
     self, CSUM_SEED, DIR_INDEX, EXT_ATTR, EXTENTS, FILETYPE, FLEX_BG, HAS_JOURNAL, HUGE_FILE, INLINE_DATA, LARGE_FILE,
-    METADATA_CSUM,
+    METADATA_CSUM, SPARSE_SUPER,
 };
 use super::super::geometry::{Geometry, Group};
 use super::super::number::{BlockNr, GroupNr, InodeNr};
 use super::record::{self, Verdict};
 use super::superblock::BLOCK_SIZES;
+use super::traces::{Dir, MOST_DIRECTORIES};
 use super::{generation, layout, scan, sighting, tables};
 use crate::finding::Log;
 use crate::node::Kind;
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, read_whole};
 
-/// Directories used as evidence, at most.
-const MOST_DIRECTORIES: usize = 1 << 20;
 /// Entries on which a supposed number of inodes per group is tried.
 const MOST_TRIED: usize = 4000;
 /// Entries taken of one block.
 const MOST_OF_BLOCK: usize = 32;
-
-/// The first block of a directory, found by content.
-#[derive(Clone, Copy)]
-struct Dir {
-    /// In bytes.
-    at: u64,
-    own: u32,
-    /// Which of [`BLOCK_SIZES`] its entries can end at.
-    ends: u8,
-    /// Its entries record kinds.
-    typed: bool,
-}
 
 /// A directory's inode and where its record lies.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -66,13 +53,13 @@ type TypedEntry = (u32, u8);
 pub fn evidence(
     source: &Source,
     block_size: Option<u64>,
+    dirs: &[Dir],
     progress: &dyn Progress,
 ) -> Result<Option<Evidence>, SourceGone> {
-    let dirs = directories(source, progress)?;
-    let Some(block_size) = block_size.or_else(|| vote_block_size(&dirs)) else { return Ok(None) };
-    let (pairs, entries) = pairs(source, block_size, &dirs, progress)?;
+    let Some(block_size) = block_size.or_else(|| vote_block_size(dirs)) else { return Ok(None) };
+    let (pairs, entries) = pairs(source, block_size, dirs, progress)?;
     let Some(inode_size) = vote_inode_size(&pairs, block_size) else { return Ok(None) };
-    let base = superblock(source.len(), block_size, inode_size, &dirs, &pairs);
+    let base = superblock(source.len(), block_size, inode_size, dirs, &pairs);
     let mut tried = Tried { source, entries: &entries, kinds: HashMap::new() };
     let mut best: Option<(usize, Geometry, Superblock)> = None;
     for per_group in possible_group_sizes(&pairs, block_size, inode_size) {
@@ -103,44 +90,8 @@ pub fn evidence(
     }))
 }
 
-/// First blocks of directories at any KiB.
-fn directories(source: &Source, progress: &dyn Progress) -> Result<Vec<Dir>, SourceGone> {
-    progress.stage("searching for directories", Some(source.len()), Unit::Bytes);
-    let mut found = Vec::new();
-    scan::chunks(
-        source,
-        1024,
-        progress,
-        |at, chunk| {
-            let starts = (0..chunk.len()).step_by(1024);
-            starts.filter_map(|start| directory(at + start as u64, &chunk[start..])).collect::<Vec<_>>()
-        },
-        |some| found.extend(some.into_iter().take(MOST_DIRECTORIES.saturating_sub(found.len()))),
-    )?;
-    Ok(found)
-}
-
-fn directory(place: u64, bytes: &[u8]) -> Option<Dir> {
-    let (own, _) = sighting::dot(bytes)?;
-    let (mut offset, mut ends, mut typed) = (0, 0, false);
-    while let Some(entry) = at::<DirEntry>(bytes, offset) {
-        let len = dirent::rec_len(entry.rec_len.get(), 1024);
-        if len < 8 || !len.is_multiple_of(4) || usize::from(entry.name_len) + 8 > len || offset + len > 0x1_0000 {
-            break;
-        }
-        typed |= entry.inode.get() != 0 && entry.file_type != 0;
-        offset += len;
-        for (bit, size) in BLOCK_SIZES.iter().enumerate() {
-            if offset as u64 == *size && place.is_multiple_of(*size) {
-                ends |= 1 << bit;
-            }
-        }
-    }
-    (ends != 0).then_some(Dir { at: place, own, ends, typed })
-}
-
 /// The block size at which the most directories' first blocks end.
-fn vote_block_size(dirs: &[Dir]) -> Option<u64> {
+pub fn vote_block_size(dirs: &[Dir]) -> Option<u64> {
     let votes = |bit: usize| dirs.iter().filter(|dir| dir.ends & 1 << bit != 0).count();
     let best = (0..BLOCK_SIZES.len()).rev().max_by_key(|&bit| votes(bit))?;
     (votes(best) > 0).then(|| BLOCK_SIZES[best])
@@ -230,7 +181,7 @@ fn vote_inode_size(pairs: &[Pair], block_size: u64) -> Option<u64> {
 fn superblock(len: u64, block_size: u64, inode_size: u64, dirs: &[Dir], pairs: &[Pair]) -> Superblock {
     let mut sb = Superblock::new_zeroed();
     fill(&mut sb, len, block_size, inode_size as u16, 8, 8 * block_size);
-    let mut features = vec![HAS_JOURNAL, EXT_ATTR, DIR_INDEX, LARGE_FILE, HUGE_FILE, FLEX_BG];
+    let mut features = vec![HAS_JOURNAL, EXT_ATTR, DIR_INDEX, LARGE_FILE, HUGE_FILE, SPARSE_SUPER, FLEX_BG];
     if dirs.iter().filter(|dir| dir.typed).count() * 2 > dirs.len() {
         features.push(FILETYPE);
     }
@@ -349,7 +300,7 @@ fn place_rest(source: &Source, geometry: &mut Geometry, tried: &mut Tried<'_>) -
             let proved = right == 0 && tables::holds_inodes(source, geometry, nr, table)? == Some(true);
             let votes = if proved {
                 1
-            } else if right * 5 >= all * 4 {
+            } else if right * 50 >= all * 49 {
                 right
             } else {
                 0

@@ -7,6 +7,7 @@
 //! - [`Remains`]: kept by the opened filesystem, empty until a search filled it. Inodes, directory entries and blocks
 //!   found in it come before those of the disk.
 
+mod candidates;
 mod claims;
 mod copies;
 mod descriptors;
@@ -21,9 +22,11 @@ mod scan;
 mod sighting;
 mod superblock;
 mod tables;
+mod traces;
 
 use std::ops::ControlFlow;
 
+pub use candidates::scan as candidates;
 pub use record::{Verdict, judge as judge_record};
 pub use remains::Remains;
 
@@ -53,10 +56,14 @@ pub fn evidence(
     primary: Option<Evidence>,
     progress: &dyn Progress,
 ) -> Result<Option<Evidence>, SourceGone> {
-    let mut best = match superblock::choose(source, options, progress)? {
+    let mut traces = None;
+    let mut best = match superblock::choose(source, options, &mut traces, progress)? {
         Some(chosen) => of_superblock(&**source, chosen.sb, Copy::Primary)?
             .map(|evidence| Evidence { decisions: [evidence.decisions, chosen.decisions].concat(), ..evidence }),
-        None if primary.is_none() => return infer::evidence(source, options.block_size, progress),
+        None if primary.is_none() => {
+            let dirs = traces.unwrap_or_default().dirs;
+            return infer::evidence(source, options.block_size, &dirs, progress);
+        }
         None => primary,
     };
     if let Some(best) = &mut best {

@@ -8,8 +8,9 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::super::checksum;
 use super::super::disk::superblock::{self as disk, Superblock, join};
 use super::super::feature::{self, BIGALLOC, BIT64, Features, METADATA_CSUM, NEEDS_RECOVERY, Word};
+use super::traces::Traces;
 use crate::fs::OpenOptions;
-use crate::progress::{Progress, Unit};
+use crate::progress::Progress;
 use crate::source::{Source, SourceGone, read_whole};
 
 /// Block sizes there are, in bytes.
@@ -60,7 +61,12 @@ const VOLATILE: Features = Features { compat: 0, incompat: 0x4, ro_compat: 0x1_0
 ///
 /// # Errors
 /// When the source is gone.
-pub fn choose(source: &Source, options: &OpenOptions, progress: &dyn Progress) -> Result<Option<Chosen>, SourceGone> {
+pub fn choose(
+    source: &Source,
+    options: &OpenOptions,
+    traces: &mut Option<Traces>,
+    progress: &dyn Progress,
+) -> Result<Option<Chosen>, SourceGone> {
     let primary = read_at(source, disk::OFFSET)?;
     if let Some(sb) = primary.filter(|sb| is_sound(sb, source.len()))
         && (is_proved(&sb) || first_backup_agrees(source, &sb)?)
@@ -70,7 +76,7 @@ pub fn choose(source: &Source, options: &OpenOptions, progress: &dyn Progress) -
     let sizes = options.block_size.map_or(BLOCK_SIZES.to_vec(), |size| vec![size]);
     let mut copies = backups(source, &sizes, primary.as_ref())?;
     if copies.is_empty() && !primary.is_some_and(|sb| is_sound(&sb, source.len())) {
-        copies = scan(source, progress)?;
+        copies = among(&traces.insert(Traces::find(source, progress)?).superblocks, source.len());
     }
     Ok(vote(primary, copies, source.len()))
 }
@@ -240,21 +246,36 @@ fn as_backup(sb: Superblock, at: u64, source_len: u64) -> Option<Copy> {
     (is_sound(&sb, source_len) && says == at && !is_disproved(&sb)).then(|| Copy { sb, at, proved: is_proved(&sb) })
 }
 
-/// Superblocks anywhere on the source: backups at their places, or failing that copies at any place (the journal's)
-/// of a filesystem that fits the source.
-fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Copy>, SourceGone> {
-    progress.stage("searching for superblocks", Some(source.len()), Unit::Bytes);
-    let (mut placed, mut others) = (Vec::new(), Vec::new());
-    for (sb, at) in anywhere(source, progress)? {
-        match as_backup(sb, at, source.len()) {
-            Some(copy) => placed.push(copy),
-            None if is_sound(&sb, source.len()) && fits(&sb, source.len()) && !is_disproved(&sb) => {
-                others.push(Copy { sb, at, proved: is_proved(&sb) });
-            }
-            None => {}
+/// The superblocks found anywhere that are backups at their places, or failing that copies at any place (the
+/// journal's) of a filesystem that fits the source.
+fn among(superblocks: &[(Superblock, u64)], source_len: u64) -> Vec<Copy> {
+    let placed: Vec<Copy> = superblocks.iter().filter_map(|&(sb, at)| as_backup(sb, at, source_len)).collect();
+    if !placed.is_empty() {
+        return placed;
+    }
+    let fitting =
+        superblocks.iter().filter(|(sb, _)| is_sound(sb, source_len) && fits(sb, source_len) && !is_disproved(sb));
+    fitting.map(|&(sb, at)| Copy { sb, at, proved: is_proved(&sb) }).collect()
+}
+
+/// Filesystems that do not begin where the source does: where their superblocks say they begin, how long they are, a
+/// copy of each, and how many copies agree.
+pub fn elsewhere(superblocks: &[(Superblock, u64)], source_len: u64) -> Vec<(u64, u64, Superblock, usize)> {
+    let mut found: BTreeMap<(u64, Vec<u8>), (Superblock, usize)> = BTreeMap::new();
+    for (sb, at) in superblocks {
+        if !is_sound(sb, source_len) || is_disproved(sb) {
+            continue;
+        }
+        let start = place(sb, sb.s_block_group_nr.get().into()).and_then(|place| at.checked_sub(place));
+        if let Some(start) = start {
+            found.entry((start, key(sb))).or_insert((*sb, 0)).1 += 1;
         }
     }
-    Ok(if placed.is_empty() { others } else { placed })
+    let sized = found.into_iter().map(|((start, _), (sb, copies))| {
+        let size = blocks_count(&sb).saturating_mul(block_size(&sb).unwrap_or_default());
+        (start, size.min(source_len - start), sb, copies)
+    });
+    sized.collect()
 }
 
 /// True if the filesystem fills the source, or nearly.
@@ -263,30 +284,13 @@ fn fits(sb: &Superblock, source_len: u64) -> bool {
     size <= source_len && size >= source_len / 16 * 15
 }
 
-/// Everything on the source that looks like a superblock, with its place in bytes.
-pub fn anywhere(source: &Source, progress: &dyn Progress) -> Result<Vec<(Superblock, u64)>, SourceGone> {
-    const MOST: usize = 4096;
-    let mut found = Vec::new();
-    super::scan::chunks(
-        source,
-        1024,
-        progress,
-        |at, chunk| {
-            let mut here = Vec::new();
-            for (i, sector) in chunk.chunks_exact(disk::SIZE).enumerate() {
-                if sector[0x38..0x3A] == disk::MAGIC.to_le_bytes()
-                    && let Ok(sb) = Superblock::read_from_bytes(sector)
-                    && is_usable(&sb)
-                    && groups(&sb).is_some()
-                {
-                    here.push((sb, at + (i * disk::SIZE) as u64));
-                }
-            }
-            here
-        },
-        |here| found.extend(here.into_iter().take(MOST.saturating_sub(found.len()))),
-    )?;
-    Ok(found)
+/// The superblock in a KiB, if it looks like one.
+pub fn look(kib: &[u8]) -> Option<Superblock> {
+    if kib.get(0x38..0x3A)? != disk::MAGIC.to_le_bytes() {
+        return None;
+    }
+    let sb = Superblock::read_from_prefix(kib).ok()?.0;
+    (is_usable(&sb) && groups(&sb).is_some()).then_some(sb)
 }
 
 /// The superblock that most, and the best proved, copies agree on.
