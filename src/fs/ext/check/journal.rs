@@ -1,0 +1,162 @@
+//! Pass 0, the journal.
+//!
+//! Tests: that the journal's inode and superblock can be used, and that they agree with the volume's superblock. What
+//! is in the log is judged by those who replay it. Needs: the superblock. Leaves: findings, and whether a repair
+//! program could go on.
+
+use zerocopy::FromBytes;
+
+use super::blocks;
+use super::codes;
+use super::extents::Visitor;
+use super::volume::Volume;
+use crate::finding::{Code, Finding, Log, Place};
+use crate::node::Kind;
+use crate::source::SourceGone;
+
+use super::super::checksum::journal_superblock;
+use super::super::disk::inode::flags;
+use super::super::disk::journal::{JournalSuperblock, MAGIC, SUPERBLOCK_SIZE, blocktype, incompat};
+use super::super::feature::{HAS_JOURNAL, NEEDS_RECOVERY};
+use super::super::number::InodeNr;
+
+/// Smallest journal, in blocks.
+const MIN_BLOCKS: u64 = 1024;
+
+/// Checks the journal, if the volume has one.
+pub fn check(volume: &Volume) -> Result<Log, SourceGone> {
+    let mut log = Log::new();
+    let sb = &volume.sb;
+    let (inode, device) = (sb.s_journal_inum.get(), sb.s_journal_dev.get());
+    let feature = volume.has(HAS_JOURNAL);
+    if inode == 0 && device == 0 && sb.s_journal_uuid == [0; 16] {
+        if volume.has(NEEDS_RECOVERY) {
+            log.add(Finding::new(codes::RECOVERY_WITHOUT_JOURNAL, Place::volume(), "needs_recovery", "a journal"));
+        } else if feature {
+            log.add(Finding::new(codes::JOURNAL_INODE, Place::volume(), "no inode is named", "the journal's inode"));
+        }
+        return Ok(log);
+    }
+    if inode == 0 {
+        return Ok(log);
+    }
+    let place = Place::inode(inode.into());
+    let Some(first) = inode_is_journal(volume, inode, &place, &mut log)? else { return Ok(log) };
+    let mut buf = vec![0; SUPERBLOCK_SIZE];
+    volume.read(first.0 * volume.block_size, &mut buf)?;
+    if let Ok(jsb) = JournalSuperblock::read_from_bytes(&buf) {
+        superblock(volume, &jsb, first.1, place.at_block(first.0), &mut log);
+    }
+    Ok(log)
+}
+
+/// Walks the journal's blocks: where the first lies, how many there are in a row from the start.
+struct Walk {
+    first: Option<u64>,
+    whole: u64,
+    wrong: bool,
+}
+
+impl Visitor for Walk {
+    fn map_block(&mut self, _: u64) {}
+
+    fn data(&mut self, logical: u64, block: u64, len: u64, _: bool) -> bool {
+        if logical == 0 {
+            self.first = Some(block);
+        }
+        if logical == self.whole {
+            self.whole += len;
+        }
+        true
+    }
+
+    fn problem(&mut self, _: Code, _: u64, _: &dyn Fn() -> String) {
+        self.wrong = true;
+    }
+
+    fn is_critical(&mut self, _: u64) -> bool {
+        false
+    }
+}
+
+/// The journal's first block and its length, where its inode can be one.
+fn inode_is_journal(volume: &Volume, nr: u32, place: &Place, log: &mut Log) -> Result<Option<(u64, u64)>, SourceGone> {
+    let record = volume.inode(InodeNr(nr))?;
+    let mut bad = |why: String| log.add(Finding::new(codes::JOURNAL_INODE, place.clone(), why, "a journal"));
+    let Some(record) = record else {
+        bad(format!("inode {nr}"));
+        return Ok(None);
+    };
+    let inode = &record.inode;
+    if inode.i_links_count.get() == 0
+        || Kind::from_mode(inode.i_mode.get().into()) != Kind::File
+        || inode.has(flags::ENCRYPT)
+    {
+        bad(format!("mode {:06o}, {} links, flags {:#x}", inode.i_mode, inode.i_links_count, inode.i_flags));
+        return Ok(None);
+    }
+    let blocks = inode.size() / volume.block_size;
+    if blocks < MIN_BLOCKS {
+        bad(format!("{blocks} blocks"));
+        return Ok(None);
+    }
+    let mut walk = Walk { first: None, whole: 0, wrong: false };
+    blocks::walk(volume, &record, &mut walk)?;
+    match walk.first {
+        Some(first) if !walk.wrong && walk.whole >= blocks => Ok(Some((first, blocks))),
+        _ => {
+            bad(format!("{} of {blocks} blocks are mapped", walk.whole));
+            Ok(None)
+        }
+    }
+}
+
+fn superblock(volume: &Volume, jsb: &JournalSuperblock, blocks: u64, place: Place, log: &mut Log) {
+    let mut add = |code, found: String, expected: &str| log.add(Finding::new(code, place.clone(), found, expected));
+    let header = jsb.s_header;
+    if header.h_magic.get() != MAGIC {
+        add(codes::JOURNAL_INODE, format!("magic number {:08x}", header.h_magic), "c03b3998");
+        return add(codes::JOURNAL_SUPERBLOCK, format!("magic number {:08x}", header.h_magic), "c03b3998");
+    }
+    let features = [jsb.s_feature_compat.get(), jsb.s_feature_incompat.get(), jsb.s_feature_ro_compat.get()];
+    let kind = header.h_blocktype.get();
+    match kind {
+        blocktype::SUPERBLOCK_V1 => {
+            if features != [0; 3] || jsb.s_nr_users.get() != 0 {
+                add(codes::JOURNAL_V2_FIELDS, format!("{} users", jsb.s_nr_users), "a version 1 superblock");
+            }
+        }
+        blocktype::SUPERBLOCK_V2 => {
+            if jsb.s_nr_users.get() > 1 {
+                add(codes::JOURNAL_V2_FIELDS, format!("{} users", jsb.s_nr_users), "1");
+            }
+        }
+        blocktype::DESCRIPTOR | blocktype::COMMIT | blocktype::REVOKE => {
+            return add(codes::JOURNAL_SUPERBLOCK, format!("block type {kind}"), "3 or 4");
+        }
+        _ => return add(codes::JOURNAL_VERSION, format!("block type {kind}"), "3 or 4"),
+    }
+    if kind == blocktype::SUPERBLOCK_V2 {
+        if features[1] & !incompat::KNOWN != 0 {
+            return add(codes::JOURNAL_INCOMPATIBLE, format!("{:#x}", features[1] & !incompat::KNOWN), "");
+        }
+        if features[2] != 0 {
+            return add(codes::JOURNAL_READ_ONLY, format!("{:#x}", features[2]), "");
+        }
+        let sums = journal_superblock(jsb);
+        if features[1] & (incompat::CSUM_V2 | incompat::CSUM_V3) != 0 && !sums.agree() {
+            return add(codes::JOURNAL_SUPERBLOCK, format!("checksum {:08x}", sums.found), "another");
+        }
+    }
+    let (size, len) = (u64::from(jsb.s_blocksize.get()), u64::from(jsb.s_maxlen.get()));
+    if size != volume.block_size || len > blocks {
+        return add(codes::JOURNAL_SUPERBLOCK, format!("{len} blocks of {size} bytes"), "what its inode says");
+    }
+    if !volume.has(HAS_JOURNAL) {
+        add(codes::JOURNAL_WITHOUT_FEATURE, "a journal".into(), "has_journal");
+    }
+    let waits = jsb.s_start.get() != 0;
+    if waits && !volume.has(NEEDS_RECOVERY) {
+        add(codes::RECOVERY_FLAG_CLEAR, format!("the log begins at block {}", jsb.s_start), "needs_recovery");
+    }
+}

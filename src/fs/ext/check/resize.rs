@@ -1,0 +1,84 @@
+//! Pass 0, the inode that holds blocks for more group descriptors: the ext4 documentation, `special_inodes.rst`.
+//!
+//! Tests: that it lists exactly the blocks behind the descriptors and their copies. Needs: the superblock. Leaves:
+//! findings alone.
+
+use super::codes;
+use super::volume::{Record, Volume};
+use crate::bytes::le32;
+use crate::finding::{Finding, Log, Place};
+use crate::node::Kind;
+use crate::source::SourceGone;
+
+use super::super::feature::RESIZE_INODE;
+use super::super::number::InodeNr;
+
+/// The place of the double indirect block in `i_block`.
+const DOUBLE: usize = 13;
+
+/// Checks the inode.
+pub fn check(volume: &Volume) -> Result<Log, SourceGone> {
+    let mut log = Log::new();
+    let reserved = volume.sb.s_reserved_gdt_blocks.get();
+    let record = volume.inode(InodeNr::RESIZE)?;
+    let place = Place::inode(InodeNr::RESIZE.0.into());
+    if !volume.has(RESIZE_INODE) {
+        if reserved != 0 {
+            log.add(Finding::new(codes::RESERVED_WITHOUT_FEATURE, Place::volume(), reserved.to_string(), "0"));
+        }
+        if record.is_some_and(|r| r.inode.i_block.iter().any(|&byte| byte != 0)) {
+            log.add(Finding::new(codes::RESIZE_NOT_CLEAR, place, "it holds blocks", "none"));
+        }
+        return Ok(log);
+    }
+    if let Some(why) = match record {
+        Some(record) => wrong(volume, &record)?,
+        None => Some("it can not be read".to_owned()),
+    } {
+        log.add(Finding::new(codes::RESIZE_INODE, place, why, ""));
+    }
+    Ok(log)
+}
+
+/// What is wrong with the inode, if anything.
+fn wrong(volume: &Volume, record: &Record) -> Result<Option<String>, SourceGone> {
+    let inode = &record.inode;
+    if Kind::from_mode(inode.i_mode.get().into()) != Kind::File || inode.i_links_count.get() == 0 {
+        return Ok(Some(format!("mode {:06o}, {} links", inode.i_mode, inode.i_links_count)));
+    }
+    if let Some(i) = (0..15).filter(|i| *i != DOUBLE).find(|i| le32(&inode.i_block, i * 4) != Some(0)) {
+        return Ok(Some(format!("block number {i} is in use")));
+    }
+    let double = u64::from(le32(&inode.i_block, DOUBLE * 4).unwrap_or_default());
+    if !volume.is_block(double) {
+        return Ok(Some(format!("double indirect block {double}")));
+    }
+    let mut list = Vec::new();
+    volume.read_block(double, &mut list)?;
+    let first = volume.descriptor_block(0, 0) + volume.descriptor_blocks();
+    for i in 0..u64::from(volume.sb.s_reserved_gdt_blocks.get()) {
+        let slot = (volume.descriptor_blocks() + i) % volume.addresses();
+        let named = u64::from(le32(&list, slot as usize * 4).unwrap_or_default());
+        if named != first + i {
+            return Ok(Some(format!("descriptor block {named}, expected {}", first + i)));
+        }
+        if let Some(why) = copies(volume, named)? {
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
+}
+
+/// Each block kept behind the primary descriptors lists its counterparts behind the copies.
+fn copies(volume: &Volume, block: u64) -> Result<Option<String>, SourceGone> {
+    let mut list = Vec::new();
+    volume.read_block(block, &mut list)?;
+    for (slot, group) in (1..volume.groups).filter(|group| volume.has_superblock(*group)).enumerate() {
+        let expected = block + u64::from(group) * volume.blocks_per_group;
+        let Some(named) = le32(&list, slot * 4) else { break };
+        if u64::from(named) != expected {
+            return Ok(Some(format!("copy {named} of block {block}, expected {expected}")));
+        }
+    }
+    Ok(None)
+}
