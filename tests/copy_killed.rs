@@ -1,0 +1,129 @@
+//! A copy that is killed leaves no half file under a final name, and the next one goes on where it stopped.
+
+mod common;
+mod copying;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Instant;
+
+use common::{Mounted, Scratch, offmount, system};
+use copying::{ext4, rsync_differences};
+
+const MIB: u64 = 1 << 20;
+
+/// Regular files below a directory, without offmount's own.
+fn files(top: &Path) -> Vec<PathBuf> {
+    let (mut found, mut open) = (Vec::new(), vec![top.to_owned()]);
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory).unwrap().flatten() {
+            let kind = entry.file_type().unwrap();
+            if kind.is_file() {
+                found.push(entry.path());
+            } else if kind.is_dir() && entry.file_name() != ".offmount" {
+                open.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn killed_at_any_moment() {
+    let scratch = Scratch::new();
+    let script = "for d in $(seq 20); do mkdir d$d; for i in $(seq 60); do head -c $((i * 1013 % 60000)) /dev/urandom > d$d/f$i; \
+                  done; ln d$d/f1 d$d/again; ln -s f2 d$d/link; done; head -c 20000000 /dev/urandom > big; \
+                  touch -d 2001-02-03 d*/* d*";
+    let image = ext4(&scratch, 192 * MIB, script);
+    let mounted = Mounted::read_only(&image, "noload");
+    let whole: BTreeMap<PathBuf, Vec<u8>> = files(mounted.path())
+        .into_iter()
+        .map(|path| (path.strip_prefix(mounted.path()).unwrap().to_owned(), fs::read(&path).unwrap()))
+        .collect();
+    let (to, image_text) = (scratch.join("copy"), image.to_str().unwrap());
+    let began = Instant::now();
+    offmount(&["copy", image_text, "--quiet", "--threads", "2", "--to", scratch.join("timed").to_str().unwrap()])
+        .exits(0);
+    let takes = began.elapsed();
+    let mut there = 0;
+    for round in 1..=12 {
+        let mut child = system(env!("CARGO_BIN_EXE_offmount"))
+            .args(["copy", "--quiet", "--threads", "2", "--to"])
+            .args([&to, &image])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(takes * round / 13);
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        if !to.exists() {
+            continue;
+        }
+        let found = files(&to);
+        assert!(found.len() >= there, "what was there is gone");
+        there = found.len();
+        for path in found {
+            let name = path.strip_prefix(&to).unwrap();
+            assert!(fs::read(&path).unwrap() == whole[name], "{} is not whole", name.display());
+        }
+    }
+    assert!(there > 0, "no round lasted long enough to copy a file");
+    let to_text = to.to_str().unwrap();
+    offmount(&["copy", image_text, "--quiet", "--to", to_text]).exits(0);
+    assert_eq!(rsync_differences(mounted.path(), &to), "");
+    offmount(&["verify", to_text]).exits(0);
+    let own: Vec<_> = fs::read_dir(to.join(".offmount")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(own.len(), 2, "the manifest and one list of sums: {own:?}");
+}
+
+#[test]
+fn without_root_what_is_not_ours_to_give_is_counted_and_the_rest_is_right() {
+    let scratch = Scratch::new();
+    let script = "mkdir -m 555 ro; echo 1 > ro/x; echo 2 > suid; chown 1:1 suid; chmod 6755 suid; mknod null c 1 3; \
+                  mkfifo pipe; mkdir -m 0 closed; echo 3 > closed/y; chown -R 65534:65534 ro pipe closed; \
+                  setfattr -n user.a -v b ro/x; setfattr -n trusted.a -v b ro/x; ln ro/x again";
+    let image = ext4(&scratch, 32 * MIB, script);
+    let (image, program) = (image.to_str().unwrap(), env!("CARGO_BIN_EXE_offmount"));
+    // The test's own folders are closed to others.
+    common::tool("chmod", &["755", scratch.path().to_str().unwrap()]);
+    let to = scratch.dir("copy");
+    common::tool("chown", &["65534:65534", to.to_str().unwrap()]);
+    let as_nobody = |program: &str, args: &[&str]| {
+        common::run(
+            system("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", program]).args(args),
+            b"",
+        )
+    };
+    if as_nobody(program, &["--version"]).code != 0 {
+        return common::skipped("the program lies where nobody else can run it");
+    }
+    let to_text = to.to_str().unwrap();
+    let ran = as_nobody(program, &["copy", image, "--to", to_text]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.text().contains("null") && ran.text().contains("needs root"), "{ran:?}");
+    let listed = common::run(
+        system("find").args([".", "-not", "-path", "./.offmount*", "-printf", "%P %m %U\\n"]).current_dir(&to),
+        b"",
+    );
+    let mut lines = listed.lines();
+    lines.sort_unstable();
+    let expected = [
+        " 755 65534",
+        "again 644 65534",
+        "closed 0 65534",
+        "closed/y 644 65534",
+        "lost+found 700 65534",
+        "pipe 644 65534",
+        "ro 555 65534",
+        "ro/x 644 65534",
+        "suid 755 65534",
+    ];
+    assert_eq!(lines, expected);
+    let again = as_nobody(program, &["copy", image, "--to", to_text]);
+    assert_eq!(again.code, 1, "{again:?}");
+    let verified = as_nobody(program, &["verify", to_text]);
+    assert!(verified.code == 1 && verified.text().contains("closed/y: can not be read"), "{verified:?}");
+}
