@@ -27,6 +27,8 @@ fn rename_on_disk(image: &Path, from: &[u8], to: &[u8]) {
 
 fn plain_ext4(scratch: &Scratch, script: &str) -> std::path::PathBuf {
     let image = ext4(scratch, 16 * MIB, script);
+    // tune2fs wants a filesystem that was checked after it was mounted last.
+    common::run(common::system("e2fsck").arg("-fy").arg(&image), b"");
     tool("tune2fs", &["-O", "^metadata_csum,^dir_index", image.to_str().unwrap()]);
     tool("e2fsck", &["-fyD", image.to_str().unwrap()]);
     image
@@ -149,4 +151,48 @@ fn a_file_with_a_ruined_size_is_not_hashed_for_hours() {
     let mut told = 0;
     let verified = offmount::copy::verify(&to, None, &offmount::progress::Silent, &mut |_| told += 1).unwrap();
     assert!(verified.is_clean() && told == 0);
+}
+
+#[test]
+fn what_a_mount_hides_and_mounts_that_lead_outside() {
+    let scratch = Scratch::new();
+    let disk = scratch.sparse("disk.img", 64 * MIB);
+    let table = "label: gpt\nstart=1MiB, size=20MiB\nstart=22MiB, size=16MiB\nstart=40MiB, size=16MiB\n";
+    common::tool_fed("sfdisk", &["-q", disk.to_str().unwrap()], table.as_bytes());
+    let fstab = "UUID=11111111-1111-1111-1111-111111111111 / ext4 defaults 0 1\n\
+                 UUID=22222222-2222-2222-2222-222222222222 /srv/data ext4 defaults 0 2\n\
+                 UUID=33333333-3333-3333-3333-333333333333 /../../../outside ext4 defaults 0 2\n";
+    let script = format!(
+        "mkdir -p etc bin usr var srv/data/below; printf '{fstab}' > etc/fstab; echo hidden > srv/data/below/file; \
+         echo shown > srv/shown"
+    );
+    let volumes = [(1, "1", &*script), (22, "2", "echo data > mounted"), (40, "3", "echo evil > evil")];
+    for (start, digit, script) in volumes {
+        let image = scratch.sparse(&format!("v{digit}"), 16 * MIB);
+        let uuid: String = "11111111-1111-1111-1111-111111111111".replace('1', digit);
+        tool("mkfs.ext4", &["-qFb4096", "-U", &uuid, image.to_str().unwrap()]);
+        let mounted = common::Mounted::writable(&image, "");
+        let ran = common::run(common::system("bash").args(["-euc", script]).current_dir(mounted.path()), b"");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        drop(mounted);
+        let bytes = fs::read(&image).unwrap();
+        fs::OpenOptions::new().write(true).open(&disk).unwrap().write_all_at(&bytes, start * MIB).unwrap();
+    }
+    let outer = scratch.dir("outer");
+    let to = outer.join("1").join("2").join("copy");
+    let outcome = copy(&disk, &to);
+    assert!(outcome.is_complete(), "{outcome:?}");
+    let read = |path: &str| fs::read_to_string(to.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    assert_eq!(read("srv/shown"), "shown\n");
+    assert_eq!(read("srv/data/mounted"), "data\n");
+    assert_eq!(read("#volumes/p1/srv/data/below/file"), "hidden\n");
+    assert_eq!(read("#volumes/p3/evil"), "evil\n");
+    assert_eq!(outcome.notes.len(), 1, "{:?}", outcome.notes);
+    assert_eq!(fs::read_dir(&outer).unwrap().count(), 1);
+    let hidden = record(&to, "#volumes/p1/srv/data/below/file");
+    assert_eq!(hidden.source.as_deref(), Some(&b"srv/data/below/file"[..]));
+    let mut told = Vec::new();
+    let mut each = |it: &offmount::copy::Difference| told.push(it.clone());
+    offmount::copy::verify(&to, None, &offmount::progress::Silent, &mut each).unwrap();
+    assert!(told.is_empty(), "{told:?}");
 }

@@ -49,7 +49,7 @@ impl Job<'_> {
     /// Makes a batch of directories of one part. Those that failed are noted in `failed`, with their records in what is
     /// returned; the others' records are written when they are finished.
     pub fn make_directories(&self, batch: &[Directory], failed: &mut HashSet<Directory>) -> Done {
-        let mut done = Done::new(self.request.hashes);
+        let mut done = Done::new(self.hashes);
         let nodes = match self.directory_nodes(batch) {
             Ok(nodes) => nodes,
             Err(gone) => {
@@ -83,7 +83,7 @@ impl Job<'_> {
     /// Restores the attributes of a batch of directories of one part, last first, and writes their records. `restore`:
     /// false for a destination whose directories are not ours to change.
     pub fn finish_directories(&self, batch: &[Directory], restore: bool) -> Done {
-        let mut done = Done::new(self.request.hashes);
+        let mut done = Done::new(self.hashes);
         let nodes = match self.directory_nodes(batch) {
             Ok(nodes) => nodes,
             Err(gone) => {
@@ -94,8 +94,12 @@ impl Job<'_> {
         };
         for ((part, item), node) in batch.iter().zip(&nodes).rev() {
             let mut record = self.record(*part, *item, Some(node));
-            if let Err(halt) = self.finish_directory(*part, node, restore, &mut record) {
-                self.settle(&mut record, halt);
+            self.note_listing(*part, &mut record);
+            match self.finish_directory(*part, node, restore, &mut record) {
+                Ok(()) => {}
+                // A run that was stopped has not made all of them.
+                Err(_) if self.is_stopped() => record.status = Status::Left,
+                Err(halt) => self.settle(&mut record, halt),
             }
             done.add(&record);
         }

@@ -6,19 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::place::Places;
 use super::previous::Previous;
-use super::{Part, Request, Stopped};
+use super::{Hashes, Part, Request, Stopped};
 use crate::manifest::{Digests, Flaw, Record, Status};
 use crate::node::{Kind, Node, Trust};
 use crate::progress::Progress;
 use crate::sink::{Failure, Sink};
 use crate::source::SourceGone;
 use crate::time::Times;
-use crate::tree::ItemId;
+use crate::tree::{ItemId, Tree};
 
 /// A run, as its lanes see it.
 pub struct Job<'a> {
     /// What was asked for.
     pub request: &'a Request<'a>,
+    /// Which hashes are made.
+    pub hashes: Hashes,
     /// Where items go.
     pub places: &'a Places<'a>,
     /// Where bytes go.
@@ -31,6 +33,8 @@ pub struct Job<'a> {
     volumes: Vec<Arc<str>>,
     /// What tells the parts' volumes from those of other images.
     identities: Vec<String>,
+    /// What was found wrong with directories while they were listed, by the number of their node.
+    listed: Vec<HashMap<u64, Vec<Flaw>>>,
     /// Files of which further names are still to come, by their first item.
     linked: Mutex<HashMap<(u16, ItemId), Arc<Record>>>,
     stopped: AtomicBool,
@@ -63,6 +67,7 @@ impl<'a> Job<'a> {
     /// A run that has not begun.
     pub fn new(
         request: &'a Request<'a>,
+        hashes: Hashes,
         places: &'a Places<'a>,
         sink: &'a dyn Sink,
         previous: Option<&'a Previous>,
@@ -71,12 +76,14 @@ impl<'a> Job<'a> {
         let identity = |part: &Part<'_>| part.tree.fs().summary().uuid.unwrap_or_else(|| part.volume.clone());
         Job {
             request,
+            hashes,
             places,
             sink,
             previous,
             progress,
             volumes: request.parts.iter().map(|part| Arc::from(&*part.volume)).collect(),
             identities: request.parts.iter().map(identity).collect(),
+            listed: request.parts.iter().map(|part| flaws_by_node(part.tree)).collect(),
             linked: Mutex::default(),
             stopped: AtomicBool::new(false),
             why: Mutex::default(),
@@ -178,6 +185,13 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Adds to a directory's record what was found wrong with it while it was listed.
+    pub fn note_listing(&self, part: u16, record: &mut Record) {
+        if let Some(flaws) = self.listed[usize::from(part)].get(&record.inode) {
+            record.findings.extend(flaws.iter().cloned());
+        }
+    }
+
     /// Reads a node's extended attributes into its record.
     pub fn read_xattrs(&self, part: u16, node: &Node, record: &mut Record) -> Result<(), SourceGone> {
         let judged = self.part(part).tree.fs().xattrs(node)?;
@@ -186,6 +200,16 @@ impl<'a> Job<'a> {
         record.findings.extend(judged.findings.iter().map(Flaw::from));
         Ok(())
     }
+}
+
+fn flaws_by_node(tree: &Tree) -> HashMap<u64, Vec<Flaw>> {
+    let mut flaws: HashMap<u64, Vec<Flaw>> = HashMap::new();
+    for finding in tree.log().findings() {
+        if let Some(inode) = finding.place.inode {
+            flaws.entry(inode).or_default().push(Flaw::from(finding));
+        }
+    }
+    flaws
 }
 
 /// The node of the directory, made by us, of what has no known name.

@@ -73,7 +73,7 @@ pub struct ContentRead {
 impl Job<'_> {
     /// Copies a batch of files of one part.
     pub fn copy_files(&self, batch: &[Planned], lane: &mut Lane) -> Done {
-        let mut done = Done::new(self.request.hashes);
+        let mut done = Done::new(self.hashes);
         let part = batch[0].part;
         let opened = if self.is_stopped() { None } else { self.open_batch(part, batch) };
         let Some(opened) = opened else {
@@ -239,7 +239,7 @@ impl Job<'_> {
         lane: &mut Lane,
         mut drain: Option<&mut (dyn Drain + '_)>,
     ) -> Result<ContentRead, Halt> {
-        let (mut hasher, mut lost) = (Hasher::new(self.request.hashes), Spans::new());
+        let (mut hasher, mut lost) = (Hasher::new(self.hashes), Spans::new());
         let data_only = is_nearly_all_hole(runs);
         let Lane { buffer, ahead } = lane;
         for run in runs {
@@ -251,6 +251,7 @@ impl Job<'_> {
                         if let Some(drain) = &mut drain {
                             drain.write_at(span.start, bytes)?;
                         }
+                        self.tell(file, span.len())?;
                         continue;
                     }
                     let mut at = span.start;

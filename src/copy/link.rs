@@ -11,7 +11,7 @@ use crate::sink::Entry;
 impl Job<'_> {
     /// Makes a batch of further names.
     pub fn make_links(&self, batch: &[Link]) -> Done {
-        let mut done = Done::new(self.request.hashes);
+        let mut done = Done::new(self.hashes);
         for link in batch {
             let first = self.first_name(link.part, link.first);
             let record = match first {

@@ -1,20 +1,23 @@
 //! Where every item goes: names that a destination can not hold, mount points, and offmount's own folder ([`Places`]).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Part;
 use crate::manifest::FOLDER;
 use crate::name::escaped;
 use crate::node::Kind;
-use crate::tree::{ItemId, ROOT, Tree};
+use crate::tree::{ItemId, ROOT};
 
 /// Where the files go that a mount hides, below the top: `#volumes/p2/boot`.
 const VOLUMES: &[u8] = b"#volumes";
 
+/// How many changed names are told one by one; all of them stand in the manifest.
+const NOTED: u64 = 100;
+
 /// Where items go. Without an entry here an item goes below its directory, under its own name.
 pub struct Places<'a> {
     parts: &'a [Part<'a>],
-    /// Items that go elsewhere, with all below them: their whole path.
+    /// Items that go elsewhere, with all below them: their whole path. Of a mount point only what is below it goes there.
     moved: HashMap<(u16, ItemId), Vec<u8>>,
     /// Mount points: another part's root stands in their place.
     covered: HashSet<(u16, ItemId)>,
@@ -38,15 +41,14 @@ impl<'a> Places<'a> {
         places
     }
 
-    /// The items of `part` on the way to a mount point in it.
+    /// What stands in `part` at a mount point, or in the way to it, makes way.
     fn make_way(&mut self, n: u16, part: &Part<'_>, other: &Part<'_>) {
         let below = other.at.strip_prefix(&part.at[..]).unwrap_or(&other.at);
         let mut at = ROOT;
         for name in below.split(|&b| b == b'/').filter(|name| !name.is_empty()) {
             let Some(item) = part.tree.children(at).find(|&child| part.tree.name(child) == name) else { return };
             if part.tree.kind(item) != Kind::Directory {
-                self.set_aside(n, part, item);
-                return;
+                return self.set_aside(n, part, item);
             }
             at = item;
         }
@@ -54,36 +56,39 @@ impl<'a> Places<'a> {
             return;
         }
         self.covered.insert((n, at));
-        for child in part.tree.children(at) {
-            // Where another mount point lies below, its directory is only a way there.
-            self.set_aside(n, part, child);
+        if part.tree.children(at).len() > 0 {
+            self.set_aside(n, part, at);
         }
     }
 
     fn set_aside(&mut self, n: u16, part: &Part<'_>, item: ItemId) {
         let from = part.tree.path(item);
         let to = [VOLUMES, b"/", part.volume.as_bytes(), b"/", &from].concat();
-        if self.moved.insert((n, item), to.clone()).is_none() {
-            self.notes.push(format!("a mount hides /{}: it goes to {}", escaped(&from), escaped(&to)));
-        }
+        self.notes.push(format!("what a mount hides at /{} goes to {}", escaped(&from), escaped(&to)));
+        self.moved.insert((n, item), to);
     }
 
     fn rename_misfits(&mut self, n: u16, part: &Part<'_>, name_max: usize) {
+        // Items of one directory stand together: its names are gathered once.
+        let mut siblings: (Option<ItemId>, HashSet<&[u8]>) = (None, HashSet::new());
         for item in part.tree.items().skip(1) {
-            let name = part.tree.name(item);
-            let is_top = part.at.is_empty() && part.tree.parent(item) == ROOT;
+            let (name, parent) = (part.tree.name(item), part.tree.parent(item));
+            let is_top = part.at.is_empty() && parent == ROOT;
             let is_ours =
                 is_top && (name.eq_ignore_ascii_case(FOLDER.as_bytes()) || name == VOLUMES && self.parts.len() > 1);
             if (fits(name, name_max) && !is_ours) || self.moved.contains_key(&(n, item)) {
                 continue;
             }
-            let mut path = self.path(n, part.tree.parent(item));
+            if siblings.0 != Some(parent) {
+                siblings = (Some(parent), part.tree.children(parent).map(|twin| part.tree.name(twin)).collect());
+            }
+            let mut path = self.path(n, parent);
             if !path.is_empty() {
                 path.push(b'/');
             }
-            path.extend_from_slice(&other_name(name, name_max, part.tree, item));
+            path.extend_from_slice(&other_name(name, name_max, &siblings.1));
             let why = if is_ours { "the name is offmount's own" } else { "the destination can not hold the name" };
-            if self.notes.len() < 100 {
+            if self.renamed < NOTED {
                 let (from, to) = (part.tree.path(item), escaped(&path));
                 self.notes.push(format!("/{} goes to {to}: {why}", escaped(&from)));
             }
@@ -145,27 +150,20 @@ impl<'a> Places<'a> {
         (whole != path).then_some(whole)
     }
 
-    /// Directories that no part has and that are needed on the way to a part, parents first.
-    pub fn implied(&self, wanted: impl Fn(usize) -> bool) -> Vec<Vec<u8>> {
-        let mut implied = Vec::new();
-        for (_, part) in self.parts.iter().enumerate().filter(|(n, _)| wanted(*n)) {
-            for end in (0..part.at.len()).filter(|&i| part.at[i] == b'/') {
-                let path = &part.at[..end];
-                if self.directory_at(path).is_none() && !implied.iter().any(|known| known == path) {
-                    implied.push(path.to_vec());
+    /// Directories that no part has and that are needed on the way to what is `wanted`, parents first.
+    pub fn implied(&self, wanted: impl Fn(u16, ItemId) -> bool) -> Vec<Vec<u8>> {
+        let mut implied = BTreeSet::new();
+        for (n, part) in (0u16..).zip(self.parts).filter(|(n, _)| wanted(*n, ROOT)) {
+            let missing = ways(&part.at).filter(|path| self.directory_at(path).is_none());
+            implied.extend(missing.map(<[u8]>::to_vec));
+            for ((of, item), path) in self.moved.iter().filter(|((of, item), _)| *of == n && wanted(n, *item)) {
+                if is_below(path, VOLUMES) && !is_below(&part.at, VOLUMES) {
+                    implied.extend(ways(path).map(<[u8]>::to_vec));
+                    implied.extend(self.is_covered(*of, *item).then(|| path.clone()));
                 }
             }
         }
-        let hidden: Vec<&Vec<u8>> = self.moved.values().filter(|path| path.starts_with(VOLUMES)).collect();
-        for path in hidden {
-            for end in (0..path.len()).filter(|&i| path[i] == b'/') {
-                if !implied.iter().any(|known| known == &path[..end]) {
-                    implied.push(path[..end].to_vec());
-                }
-            }
-        }
-        implied.sort();
-        implied
+        implied.into_iter().collect()
     }
 
     /// The part and item that make the directory at a path of the destination.
@@ -200,9 +198,9 @@ fn fits(name: &[u8], name_max: usize) -> bool {
         && !name.iter().any(|b| matches!(b, 0 | b'/'))
 }
 
-/// A name like the one given that a destination can hold and that nothing else in its directory has: its beginning, and
-/// a part of its hash.
-fn other_name(name: &[u8], name_max: usize, tree: &Tree, item: ItemId) -> Vec<u8> {
+/// A name like the one given that a destination can hold and that none of its `siblings` has: its beginning, and a part of
+/// its hash.
+fn other_name(name: &[u8], name_max: usize, siblings: &HashSet<&[u8]>) -> Vec<u8> {
     let plain: Vec<u8> = name.iter().map(|&b| if matches!(b, 0 | b'/') { b'_' } else { b }).collect();
     let hash = blake3::hash(name).to_hex();
     for digits in [8, 16, 32] {
@@ -213,9 +211,14 @@ fn other_name(name: &[u8], name_max: usize, tree: &Tree, item: ItemId) -> Vec<u8
             keep -= 1;
         }
         let other = [&plain[..keep], suffix.as_bytes()].concat();
-        if !tree.children(tree.parent(item)).any(|twin| tree.name(twin) == other) {
+        if !siblings.contains(&other[..]) {
             return other;
         }
     }
     [b"~".as_slice(), hash.as_bytes()].concat()
+}
+
+/// The directories on the way to a path, without the path itself and the top.
+fn ways(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    (0..path.len()).filter(|&i| path[i] == b'/').map(|i| &path[..i])
 }

@@ -16,9 +16,9 @@ use super::order::Reorder;
 use super::place::Places;
 use super::plan::Plan;
 use super::previous::{Key, Previous, key};
-use super::select::Selected;
+use super::select::{Mark, Selected};
 use super::{Counts, Destination, Error, Outcome, Problem, Request, Stopped, dry, guard};
-use crate::manifest::{FOLDER, Header, NAME, Record, Trailer, VolumeId};
+use crate::manifest::{Algorithm, FOLDER, Header, NAME, Record, Trailer, VolumeId};
 use crate::name::escaped;
 use crate::progress::{Progress, Unit};
 use crate::sink::local::{Found, Local};
@@ -102,14 +102,18 @@ fn to_directory(
         super::space::check(&local, &prepared.plan, |part, item| prepared.places.path(part, item))?;
     }
     let previous = Previous::read(folder)?;
-    let mut book = Book::in_folder(folder, request.hashes, &header(request))?;
-    let job = Job::new(request, &prepared.places, &local, Some(&previous).filter(|p| !p.is_empty()), progress);
+    // Sums that an earlier run made are kept up, or else they would be wrong from now on.
+    let mut hashes = request.hashes;
+    Algorithm::ALL.into_iter().filter(|it| folder.has(it.sums_name())).for_each(|it| hashes.add(it));
+    let mut book = Book::in_folder(folder, hashes, &header(request))?;
+    let known = Some(&previous).filter(|previous| !previous.is_empty());
+    let job = Job::new(request, hashes, &prepared.places, &local, known, progress);
     work(&job, &prepared, found != Found::Other, pool, &mut book);
     let stopped = job.why();
     book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
     if !previous.is_empty() {
         let mut now = paths(&prepared);
-        previous.carry_over(folder, &mut now, request.hashes, |done| book.carry_over(done))?;
+        previous.carry_over(folder, &mut now, hashes, |done| book.carry_over(done))?;
     }
     let (counts, problems) = (std::mem::take(&mut book.counts), std::mem::take(&mut book.problems));
     let published = book.publish(folder).and_then(|()| {
@@ -132,7 +136,7 @@ fn to_tar(
     let tar = Tar::new(stream);
     let prepared = pool.install(|| Prepared::new(request, NAME_MAX, progress))?;
     let mut book = Book::spooled(request.hashes, &header(request))?;
-    let job = Job::new(request, &prepared.places, &tar, None, progress);
+    let job = Job::new(request, request.hashes, &prepared.places, &tar, None, progress);
     work(&job, &prepared, true, pool, &mut book);
     let stopped = job.why();
     book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
@@ -153,7 +157,7 @@ fn work(job: &Job<'_>, prepared: &Prepared<'_>, ours: bool, pool: &rayon::Thread
     let limits = job.sink.limits();
     let lanes = limits.lanes.unwrap_or(usize::MAX).min(pool.current_num_threads());
     let finish_lanes = if limits.finish_in_order { 1 } else { lanes };
-    let implied = places.implied(|part| selected.is_used(part));
+    let implied = places.implied(|part, item| selected.mark(part, item) != Mark::No);
     let mut failed = HashSet::new();
 
     job.progress.stage("making directories", Some(plan.directories.len() as u64), Unit::Items);

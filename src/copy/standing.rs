@@ -94,7 +94,7 @@ impl Job<'_> {
         runs: &[Run],
         lane: &mut Lane,
     ) -> Result<Option<(ContentRead, Made)>, Halt> {
-        let hashes = self.request.hashes;
+        let hashes = self.hashes;
         let standing = self.sink.read_back(entry.path)?;
         let unreadable = |error: std::io::Error| Failure::of("reading what stands there", error);
         let proof = self.previous.and_then(|previous| previous.proof(entry.path, self.identity(file.part), entry.node));

@@ -65,7 +65,10 @@ impl Line {
         let foreign =
             |kind: &[u8]| FOREIGN.iter().any(|foreign| foreign.as_bytes() == kind) || kind.starts_with(b"fuse");
         let binds = |option: &[u8]| option == b"bind" || option == b"rbind";
+        // No kernel mounts at a path that leads upwards, and no destination has room for one.
+        let is_plain = |name: &[u8]| name != b".." && !name.contains(&0);
         self.at.starts_with(b"/")
+            && self.at.split(|&b| b == b'/').all(is_plain)
             && !foreign(&self.kind)
             && !self.options.split(|&b| b == b',').any(binds)
             && !self.spec.contains(&b'@')
