@@ -76,8 +76,6 @@ const NODES_PER_TASK: usize = 1024;
 struct Ext {
     /// Reads metadata as the journal left it.
     volume: Volume,
-    /// The disk as it lies.
-    disk: Source,
     /// The superblock as it lies.
     superblock_on_disk: Superblock,
     options: OpenOptions,
