@@ -4,6 +4,7 @@
 
 pub mod cluster;
 pub mod content;
+pub mod exfat;
 pub mod ext;
 pub mod fat;
 
@@ -20,7 +21,7 @@ use crate::progress::Progress;
 use crate::source::{Source, SourceGone};
 
 /// Every filesystem offmount reads, in the order they are tried.
-pub const DRIVERS: &[&Driver] = &[&ext::DRIVER, &fat::DRIVER];
+pub const DRIVERS: &[&Driver] = &[&ext::DRIVER, &fat::DRIVER, &exfat::DRIVER];
 
 /// Opens a filesystem; `None` where nothing of the driver's kind is there.
 pub type Open = fn(&Members, &OpenOptions, &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone>;
@@ -234,6 +235,17 @@ pub trait FileSystem: Send + Sync {
         progress: &dyn Progress,
         visit: &mut dyn FnMut(Node) -> ControlFlow<()>,
     ) -> Result<(), SourceGone>;
+
+    /// What is left of deleted files, with what is known of their place. Their contents may have been taken by others
+    /// since: the mapping's trust tells.
+    fn deleted(&self, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
+        let mut found = Vec::new();
+        self.census(Census::Deleted, progress, &mut |node| {
+            found.push(Stray { node, parent: None, name: None });
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
 
     /// Searches the whole volume for what damaged directories and inode tables no longer lead to. Slow, done once:
     /// afterwards every other method answers with what was found. Called when a walk met damage.
