@@ -8,6 +8,7 @@
 
 mod compare;
 mod ext;
+mod fat;
 mod guarded;
 mod metered;
 
@@ -23,7 +24,7 @@ use crate::node::{Kind, Mapping, Node};
 use crate::source::Source;
 
 /// Every second reader, one a driver.
-pub const PEERS: &[&Peer] = &[&ext::EXT4_VIEW];
+pub const PEERS: &[&Peer] = &[&ext::EXT4_VIEW, &fat::FATFS];
 
 /// What is known of a second reader before it opens a volume.
 pub struct Peer {
