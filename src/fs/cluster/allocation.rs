@@ -24,6 +24,8 @@ pub struct Claim {
     pub need: u32,
     /// Its clusters, where they are known without the table: a directory was read, or the file is contiguous.
     pub known: Option<Runs>,
+    /// What says so is in order: its checksum agrees, where there is one.
+    pub proven: bool,
 }
 
 /// What was decided about a claim that is not simply in order.
@@ -196,50 +198,91 @@ impl<'t> Allocation<'t> {
         self.settle_crossed()?;
         let mut left = Vec::new();
         for index in std::mem::take(&mut self.broken) {
-            if !self.stitch(index)? {
+            if !self.stitch(index, true)? {
                 left.push(index);
             }
         }
+        // Those that can lie in one piece come first: one that skips others' clusters must not take them.
+        let mut scattered = Vec::new();
         for index in left {
-            self.guess(index)?;
+            if !self.guess(index, false)? {
+                scattered.push(index);
+            }
+        }
+        for index in scattered {
+            self.guess(index, true)?;
         }
         Ok(())
     }
 
-    /// Two claims share a cluster: if one of them has another way, it takes that; else both are in doubt.
+    /// Two claims share a cluster: if one of them has another way, it takes that; else the weaker is in doubt, or both.
     fn settle_crossed(&mut self) -> Result<(), SourceGone> {
         let mut settled: HashSet<u32> = HashSet::new();
         for (later, earlier, cluster) in std::mem::take(&mut self.crossed) {
             if settled.contains(&later) || settled.contains(&earlier) {
                 continue;
             }
+            let strengths = (self.strength(later, cluster)?, self.strength(earlier, cluster)?);
+            let (weak, strong) = if strengths.0 <= strengths.1 { (later, earlier) } else { (earlier, later) };
+            let tries = [(weak, strong, false), (strong, weak, false), (weak, strong, true), (strong, weak, true)];
             let mut resolved = false;
-            for (index, other) in [(later, earlier), (earlier, later)] {
-                let claim = &self.claims[index as usize];
-                if claim.known.is_some() || resolved {
-                    continue;
-                }
-                let old = follow(self.table, claim.start, claim.need)?.runs;
-                self.disown(index, &old);
-                let rival = self.runs_of(other)?;
-                self.own(other, &rival);
-                if self.stitch(index)? {
+            for (index, other, tails) in tries {
+                if self.reroute(index, other, tails)? {
                     settled.insert(index);
                     resolved = true;
-                } else {
-                    self.own(index, &old);
+                    break;
                 }
             }
             if !resolved {
-                for (index, other) in [(later, earlier), (earlier, later)] {
-                    let (runs, other) = (self.runs_of(index)?, self.claims[other as usize].id);
-                    let id = self.claims[index as usize].id;
-                    let shared = Some((other, cluster));
-                    self.verdicts.insert(id, Verdict { runs, trust: Trust::Doubtful, flaw: None, shared });
-                }
+                self.doubt(weak, strong, cluster, Trust::Doubtful)?;
+                let trust = if strengths.0 == strengths.1 { Trust::Doubtful } else { Trust::Unproven };
+                self.doubt(strong, weak, cluster, trust)?;
             }
         }
         self.crossed.clear();
+        Ok(())
+    }
+
+    /// How strong a claim to a cluster is: a file that begins there, or comes to it from the cluster before, is right
+    /// more likely than one that jumps there.
+    fn strength(&self, index: u32, cluster: Cluster) -> Result<u8, SourceGone> {
+        let claim = &self.claims[index as usize];
+        if !claim.proven {
+            return Ok(0);
+        }
+        if claim.start == cluster {
+            return Ok(4);
+        }
+        let runs = self.runs_of(index)?;
+        let begins_run = runs.runs().iter().any(|run| run.first == cluster);
+        let disputed = self.verdicts.contains_key(&claim.id);
+        Ok(1 + u8::from(!begins_run) + u8::from(!disputed))
+    }
+
+    /// Gives a shared cluster to `other`, and `index` another way, if there is one.
+    fn reroute(&mut self, index: u32, other: u32, tails: bool) -> Result<bool, SourceGone> {
+        let claim = &self.claims[index as usize];
+        if claim.known.is_some() {
+            return Ok(false);
+        }
+        let old = self.runs_of(index)?;
+        self.disown(index, &old);
+        let rival = self.runs_of(other)?;
+        self.own(other, &rival);
+        let done = self.stitch(index, tails)?;
+        if !done {
+            self.own(index, &old);
+        }
+        Ok(done)
+    }
+
+    fn doubt(&mut self, index: u32, other: u32, cluster: Cluster, trust: Trust) -> Result<(), SourceGone> {
+        let runs = self.runs_of(index)?;
+        let (id, other) = (self.claims[index as usize].id, self.claims[other as usize].id);
+        let flaw = self.verdicts.get(&id).and_then(|verdict| verdict.flaw);
+        let before = self.verdicts.get(&id).map_or(Trust::Intact, |verdict| verdict.trust);
+        let shared = Some((other, cluster));
+        self.verdicts.insert(id, Verdict { runs, trust: trust.max(before), flaw, shared });
         Ok(())
     }
 
@@ -263,18 +306,18 @@ impl<'t> Allocation<'t> {
     }
 
     /// Pieces a broken chain together: where the table leads astray, the cluster behind is taken if it is loose, and
-    /// what is missing at the end if one loose chain has exactly that length. False where nothing fits.
-    fn stitch(&mut self, index: u32) -> Result<bool, SourceGone> {
+    /// with `tails`, what is missing at the end if one loose chain has exactly that length. False where nothing fits.
+    fn stitch(&mut self, index: u32, tails: bool) -> Result<bool, SourceGone> {
         let Claim { id, start, need, .. } = self.claims[index as usize];
         let flaw = follow(self.table, start, need)?.flaw;
-        let Some(runs) = self.search(start, need)? else { return Ok(false) };
+        let Some(runs) = self.search(start, need, tails)? else { return Ok(false) };
         self.own(index, &runs);
         self.heads = None;
         self.verdicts.insert(id, Verdict { runs, trust: Trust::Unproven, flaw, shared: None });
         Ok(true)
     }
 
-    fn search(&mut self, start: Cluster, need: u32) -> Result<Option<Runs>, SourceGone> {
+    fn search(&mut self, start: Cluster, need: u32, tails: bool) -> Result<Option<Runs>, SourceGone> {
         if self.owners[start.number() as usize] != 0 {
             return Ok(None);
         }
@@ -282,7 +325,7 @@ impl<'t> Allocation<'t> {
         let mut seen: HashSet<Cluster> = HashSet::new();
         let mut branches: Vec<(u32, Cluster)> = vec![(0, start)];
         let mut patience = u64::from(need) * 64 + PATIENCE;
-        let mut tails = 64;
+        let mut tails = if tails { 64 } else { 0 };
         while let Some((count, cluster)) = branches.pop() {
             while runs.count() > count {
                 runs.last().map(|last| seen.remove(&last));
@@ -393,37 +436,36 @@ impl<'t> Allocation<'t> {
         }
     }
 
-    /// The last resort: where the table knows nothing of a chain, files mostly lie in one piece.
-    fn guess(&mut self, index: u32) -> Result<(), SourceGone> {
+    /// The last resort: where the table knows nothing of a chain, files mostly lie in one piece; with `gaps`, the
+    /// clusters of others are skipped, or what is missing is lost. False where nothing was decided.
+    fn guess(&mut self, index: u32, gaps: bool) -> Result<bool, SourceGone> {
         let Claim { id, start, need, .. } = self.claims[index as usize];
         let chain = follow(self.table, start, need)?;
         let silent = matches!(chain.flaw, Some(Flaw::Free(_) | Flaw::Unreadable(_) | Flaw::Invalid(..)));
-        let rival = self.owner(start).filter(|&owner| owner != id).map(|owner| (owner, start));
         let mut runs = chain.runs;
-        let shared = match rival {
-            Some(rival) => Some(rival),
-            None => {
-                let free = runs.clusters().take_while(|c| self.owners[c.number() as usize] == 0).count() as u32;
-                let cut = runs.nth(free);
-                runs.truncate(free);
-                cut.and_then(|cluster| Some((self.owner(cluster)?, cluster)))
-            }
-        };
-        let mut trust = if shared.is_some() { Trust::Doubtful } else { Trust::Partial };
-        if silent
-            && rival.is_none()
-            && let Some(whole) = self.fill(&runs, need)?
-        {
-            runs = whole;
-            trust = Trust::Doubtful;
+        let mut shared = self.owner(start).filter(|&owner| owner != id).map(|owner| (owner, start));
+        let rival = shared.is_some();
+        if !rival {
+            let free = runs.clusters().take_while(|c| self.owners[c.number() as usize] == 0).count() as u32;
+            let cut = runs.nth(free);
+            runs.truncate(free);
+            shared = cut.and_then(|cluster| Some((self.owner(cluster)?, cluster)));
         }
+        let whole = if silent && !rival { self.fill(&runs, need, gaps)? } else { None };
+        if whole.is_none() && !gaps {
+            return Ok(false);
+        }
+        let doubt = whole.is_some() || shared.is_some();
+        let trust = if doubt { Trust::Doubtful } else { Trust::Partial };
+        let runs = whole.unwrap_or(runs);
         self.own(index, &runs);
         self.verdicts.insert(id, Verdict { runs, trust, flaw: chain.flaw, shared });
-        Ok(())
+        Ok(true)
     }
 
-    /// `runs`, filled up with the next clusters behind them that nobody owns and no file begins at.
-    fn fill(&self, runs: &Runs, need: u32) -> Result<Option<Runs>, SourceGone> {
+    /// `runs`, filled up with the clusters behind them; with `gaps`, those are skipped that somebody owns or a file
+    /// begins at.
+    fn fill(&self, runs: &Runs, need: u32, gaps: bool) -> Result<Option<Runs>, SourceGone> {
         let (mut runs, Some(mut at)) = (runs.clone(), runs.last()) else { return Ok(None) };
         while runs.count() < need {
             let Some(next) = self.layout().after(at) else { return Ok(None) };
@@ -431,6 +473,8 @@ impl<'t> Allocation<'t> {
             let taken = self.owners[at.number() as usize] != 0 || self.starts.contains(at);
             if !taken && (!self.table.links(at)?.is_used() || self.is_loose(at)?) {
                 runs.push(at);
+            } else if !gaps {
+                return Ok(None);
             }
         }
         Ok(Some(runs))

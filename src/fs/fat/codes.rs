@@ -9,14 +9,14 @@ codes! {
         repair: "fsck.fat refuses the volume", e2fsck: [];
     BOOT_SIGNATURE = "fat-boot-signature", Warning, "the boot sector does not end in 55 aa",
         explain: "Firmware refuses to boot from such a volume; Linux mounts it.", repair: "", e2fsck: [];
-    BOOT_BACKUP = "fat-boot-backup", Damage, "the backup boot sector differs from the boot sector",
+    BOOT_BACKUP = "fat-boot-backup", Warning, "the backup boot sector differs from the boot sector",
         explain: "FAT32 keeps a copy of its boot sector. Where the two differ, one of them was damaged or written by a \
             program that knows only one.",
         repair: "asks which of the two to keep", e2fsck: [];
-    BOOT_BACKUP_MISSING = "fat-boot-backup-missing", Note, "the volume keeps no backup of its boot sector",
+    BOOT_BACKUP_MISSING = "fat-boot-backup-missing", Damage, "the volume keeps no backup of its boot sector",
         explain: "FAT32 may keep a copy of its boot sector; this one has none, so a damaged boot sector can only be inferred.",
         repair: "offers to make one", e2fsck: [];
-    CLUSTER_COUNT = "fat-cluster-count", Damage, "the volume is larger than its table",
+    CLUSTER_COUNT = "fat-cluster-count", Warning, "the volume is larger than its table",
         explain: "The boot sector counts more clusters than the allocation table has entries for. The clusters past the \
             table's end can belong to no file.",
         repair: "", e2fsck: [];
@@ -29,9 +29,7 @@ codes! {
         explain: "The table begins with the media byte of the boot sector, filled up with ones. Anything else means that the \
             beginning of the table was overwritten.",
         repair: "writes it anew", e2fsck: [];
-    RESERVED_ENTRY = "fat-reserved-entry", Damage, "the second entry of the table is not an end mark",
-        explain: "The table's second entry holds an end mark, in which two bits tell of a clean shutdown.", repair: "", e2fsck: [];
-    DIRTY = "fat-dirty", Warning, "the volume was not unmounted",
+    DIRTY = "fat-dirty", Damage, "the volume was not unmounted",
         explain: "A mark says that writing was under way when the volume was last used: files may be half written.",
         repair: "removes the mark", e2fsck: [];
     IO_ERRORS = "fat-io-errors", Warning, "the volume's last user met errors of the disk",
@@ -88,7 +86,7 @@ codes! {
     FS_INFO = "fat-fsinfo", Damage, "the FSInfo sector has no valid signature",
         explain: "The sector with the hints of FAT32 was overwritten, or the boot sector points to the wrong place.",
         repair: "offers to make a new one", e2fsck: [];
-    FS_INFO_MISSING = "fat-fsinfo-missing", Note, "the volume has no FSInfo sector",
+    FS_INFO_MISSING = "fat-fsinfo-missing", Warning, "the volume has no FSInfo sector",
         explain: "Without it free space must be counted at each mount.", repair: "", e2fsck: [];
     SHORT_NAME = "fat-short-name", Damage, "a short name has characters that no short name may have",
         explain: "Programs that follow the rules can not open the file. The long name, if there is one, is used here.",
@@ -98,10 +96,12 @@ codes! {
     LONG_NAME_ORPHAN = "fat-long-name-orphan", Damage, "parts of a long name stand alone",
         explain: "Parts of a long name belong to no entry: a program that does not know long names deleted or renamed the file.",
         repair: "removes them", e2fsck: [];
-    LONG_NAME_CHECKSUM = "fat-long-name-checksum", Damage, "a long name was made for another short name",
+    LONG_NAME_FRAGMENT = "fat-long-name-fragment", Warning, "a part of a long name stands outside of any",
+        explain: "The part that should begin the name is missing, or its number is wrong.", repair: "", e2fsck: [];
+    LONG_NAME_CHECKSUM = "fat-long-name-checksum", Warning, "a long name was made for another short name",
         explain: "The checksum that binds the two does not match; the file is shown by its short name.",
         repair: "removes the long name, or keeps it with a new checksum", e2fsck: [];
-    LONG_NAME_BROKEN = "fat-long-name-broken", Damage, "a long name is not whole",
+    LONG_NAME_BROKEN = "fat-long-name-broken", Warning, "a long name is not whole",
         explain: "Its parts are not numbered down to 1; the file is shown by its short name.", repair: "removes it", e2fsck: [];
     LONG_NAME_FIELD = "fat-long-name-field", Damage, "a part of a long name names a first cluster",
         explain: "The field is always 0.", repair: "clears it", e2fsck: [];
@@ -129,16 +129,16 @@ codes! {
         repair: "", e2fsck: [];
     DIRECTORY_UNREADABLE = "fat-directory-unreadable", Critical, "a part of a directory can not be read",
         explain: "The entries in it are lost; the files they named are searched for.", repair: "", e2fsck: [];
-    LABEL_DIFFERS = "fat-label-differs", Warning, "the boot sector and the root directory hold different labels",
+    LABEL_DIFFERS = "fat-label-differs", Damage, "the boot sector and the root directory hold different labels",
         explain: "The label is kept in two places; systems show the one in the root directory.",
         repair: "copies the root directory's label", e2fsck: [];
-    LABEL_ROOT_ONLY = "fat-label-root-only", Warning, "only the root directory holds a label",
+    LABEL_ROOT_ONLY = "fat-label-root-only", Damage, "only the root directory holds a label",
         explain: "The label is kept in two places; the boot sector says that there is none.",
         repair: "copies it to the boot sector", e2fsck: [];
-    LABEL_BOOT_ONLY = "fat-label-boot-only", Warning, "only the boot sector holds a label",
+    LABEL_BOOT_ONLY = "fat-label-boot-only", Damage, "only the boot sector holds a label",
         explain: "The label is kept in two places; the root directory has none.",
         repair: "removes it from the boot sector", e2fsck: [];
-    LABEL_INVALID = "fat-label-invalid", Warning, "the label has characters that no label may have",
+    LABEL_INVALID = "fat-label-invalid", Damage, "the label has characters that no label may have",
         explain: "An empty label is recorded as \"NO NAME\".", repair: "removes it", e2fsck: [];
     TIME_INVALID = "fat-time", Note, "a date or time is none",
         explain: "A month 13, an hour 25: such a time is not carried over.", repair: "", e2fsck: [];

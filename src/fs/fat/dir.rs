@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use super::Fat;
 use super::codes;
-use super::disk::{ATTR_MASK, ENTRY, LongEntry, ShortEntry};
+use super::disk::{ATTR_MASK, ENTRY, LAST_LONG_ENTRY, LongEntry, ShortEntry};
 use super::geometry::Root;
 use super::name::{Assembled, Fit, LongName};
 use crate::bytes::{Span, Spans};
@@ -151,9 +151,13 @@ impl Fat {
             let Ok(slot) = slot.try_into() else { return true };
             let long = LongEntry::decode(slot);
             let ordinal = long.LDIR_Ord & 0x3f;
-            return long.LDIR_Type != 0
-                || long.LDIR_FstClusLO.get() != 0
-                || (!entry.is_deleted() && (ordinal == 0 || ordinal > 20));
+            let odd = [
+                long.LDIR_Type != 0,
+                long.LDIR_FstClusLO.get() != 0,
+                !entry.is_deleted() && (ordinal == 0 || ordinal > 20),
+                long.LDIR_Attr & !ATTR_MASK != 0,
+            ];
+            return odd.iter().filter(|&&odd| odd).count() >= 2;
         }
         if entry.is_deleted() {
             return entry.DIR_Attr & !ATTR_MASK != 0 && entry.DIR_Name[1..].iter().any(|&b| b < 0x20);
@@ -250,8 +254,11 @@ impl Reader<'_> {
 
     /// Behind the end mark: the rest of the chain belongs to the directory all the same.
     fn finish(&mut self, mut at: Cluster, mut seen: HashSet<Cluster>) -> Result<(), SourceGone> {
-        while let Link::Next(next) = self.fat.table.links(at)?.first() {
-            if !seen.insert(next) {
+        loop {
+            let links = self.fat.table.links(at)?;
+            let Link::Next(next) = links.first() else { break };
+            // Where the tables differ, nothing behind the end mark tells which is right.
+            if links.differ() || !seen.insert(next) {
                 break;
             }
             self.walked.runs.push(next);
@@ -271,6 +278,7 @@ impl Reader<'_> {
                 continue;
             }
             match self.fat.looks(next)? {
+                Looks::Entries if links.differ() && self.long.fits(&self.fat.first_slot(next)?) == Fit::Impossible => {}
                 Looks::Entries => return Ok(Some(next)),
                 // A cluster fresh from the writer is blank, and in use; one that damage leads to is mostly free.
                 Looks::Blank if self.fat.table.links(next)?.is_used() => blank = blank.or(Some(next)),
@@ -371,6 +379,7 @@ impl Reader<'_> {
             let at = offset + (i * ENTRY) as u64;
             let entry = ShortEntry::decode(slot);
             if entry.is_end() && !(self.garbage && slot.iter().any(|&b| b != 0)) {
+                self.orphan(at);
                 self.walked.ended = true;
                 return ControlFlow::Break(());
             }
@@ -378,6 +387,15 @@ impl Reader<'_> {
             self.index += 1;
         }
         ControlFlow::Continue(())
+    }
+
+    /// A long name that is whole, and whose short entry does not come.
+    fn orphan(&mut self, end: u64) {
+        if let Some(start) = self.long.whole_since() {
+            let place = Where::volume().at(Span { start: start.min(end), end });
+            self.note(Finding::new(codes::LONG_NAME_ORPHAN, place, "a long name without an entry", ""), Trust::Intact);
+            self.long.clear();
+        }
     }
 
     fn slot(
@@ -397,11 +415,22 @@ impl Reader<'_> {
         if entry.is_long() {
             let mut part = [0; ENTRY];
             part.copy_from_slice(slot);
+            let place = || Where::volume().at(Span::new(offset, ENTRY as u64));
+            let long = LongEntry::decode(part);
+            if long.LDIR_Type != 0 || long.LDIR_FstClusLO.get() != 0 {
+                let found = format!("type {}, cluster {}", long.LDIR_Type, long.LDIR_FstClusLO.get());
+                self.note(Finding::new(codes::LONG_NAME_FIELD, place(), found, "0 and 0"), Trust::Intact);
+            }
+            if long.LDIR_Ord & LAST_LONG_ENTRY != 0 && !entry.is_deleted() {
+                self.orphan(offset);
+            }
             if !self.long.add(part, offset) {
-                let place = Where::volume().at(Span::new(offset, ENTRY as u64));
-                self.note(Finding::new(codes::LONG_NAME_ORPHAN, place, "a part of no name", ""), Trust::Intact);
+                self.note(Finding::new(codes::LONG_NAME_FRAGMENT, place(), "a part of no name", ""), Trust::Intact);
             }
             return ControlFlow::Continue(());
+        }
+        if entry.is_deleted() || entry.is_label() {
+            self.orphan(offset);
         }
         let first = self.long.first().unwrap_or(offset);
         if entry.is_deleted() {

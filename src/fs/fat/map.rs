@@ -21,6 +21,12 @@ impl Fat {
                 if entry.is_directory() {
                     return Ok(Mapping { trust: Trust::Partial, ..Mapping::default() });
                 }
+                if entry.is_deleted() {
+                    let (runs, trust) = self.guess_deleted(&entry, node.size)?;
+                    let trust =
+                        if runs.count() < self.layout().clusters_for(node.size) { Trust::Partial } else { trust };
+                    return Ok(self.mapping_of(&runs, node.size, trust, Vec::new()));
+                }
                 self.map_file(node.id, self.first_cluster(&entry), node.size)
             }
         }

@@ -5,6 +5,7 @@
 //!
 //! Source: Microsoft, "FAT: General Overview of On-Disk Format" 1.03 (fatgen103).
 
+mod check;
 pub mod codes;
 mod dir;
 mod disk;
@@ -55,26 +56,26 @@ pub struct Fat {
 }
 
 impl Fat {
-    pub(self) fn layout(&self) -> &Layout {
+    fn layout(&self) -> &Layout {
         &self.geometry.layout
     }
 
-    pub(self) fn first_cluster(&self, entry: &ShortEntry) -> u32 {
+    fn first_cluster(&self, entry: &ShortEntry) -> u32 {
         entry.first_cluster(self.geometry.is_fat32())
     }
 
     /// The short entry at a place of the volume; `None` where it can not be read.
-    pub(self) fn entry_at(&self, offset: u64) -> Result<Option<ShortEntry>, SourceGone> {
+    fn entry_at(&self, offset: u64) -> Result<Option<ShortEntry>, SourceGone> {
         Ok(read_whole(&*self.source, offset, disk::ENTRY)?.map(|bytes| ShortEntry::decode(&bytes)))
     }
 
     /// The clusters that a directory was pieced together from.
-    pub(self) fn pieced(&self, start: Cluster) -> Option<&Runs> {
+    fn pieced(&self, start: Cluster) -> Option<&Runs> {
         self.pieced.get()?.get(&start)
     }
 
     /// What an entry of a directory leads to.
-    pub(self) fn object_of(&self, offset: u64, entry: &ShortEntry) -> Object {
+    fn object_of(&self, offset: u64, entry: &ShortEntry) -> Object {
         if !entry.is_directory() {
             return Object::Entry(offset);
         }
@@ -84,7 +85,7 @@ impl Fat {
         }
     }
 
-    pub(self) fn directory_at(&self, start: Cluster) -> Object {
+    fn directory_at(&self, start: Cluster) -> Object {
         match self.geometry.root {
             geometry::Root::Chain(root) if root == start.number() => Object::Root,
             _ => Object::Directory(self.layout().offset(start)),
@@ -92,7 +93,7 @@ impl Fat {
     }
 
     /// Where a directory lies.
-    pub(self) fn place_of(&self, id: NodeId) -> Option<Place> {
+    fn place_of(&self, id: NodeId) -> Option<Place> {
         match Object::of(id) {
             Object::Root => self.root_place(),
             Object::Directory(offset) => self.layout().holding(offset).map(Place::Chain),
@@ -101,7 +102,7 @@ impl Fat {
     }
 
     /// Remembers which entry leads to a directory.
-    pub(self) fn learn(&self, offset: u64, entry: &ShortEntry) {
+    fn learn(&self, offset: u64, entry: &ShortEntry) {
         if entry.is_directory() {
             let start = self.first_cluster(entry);
             // A poisoned lock means that a thread panicked while it held the map, whose entries are whole at any time.
@@ -117,7 +118,7 @@ impl Fat {
     }
 
     /// The name that users see.
-    pub(self) fn name_of(&self, long: &Assembled, entry: &ShortEntry) -> Vec<u8> {
+    fn name_of(&self, long: &Assembled, entry: &ShortEntry) -> Vec<u8> {
         match long {
             Assembled::Whole(long) => name::component(long),
             _ => name::component(&name::short_name(entry, self.page)),
@@ -165,8 +166,7 @@ impl FileSystem for Fat {
     }
 
     fn nodes(&self, ids: &[NodeId]) -> Result<Vec<Option<Node>>, SourceGone> {
-        let mut window = node::Window::new(&self.source);
-        ids.iter().map(|&id| self.read_node(id, &mut |offset| window.entry_at(offset))).collect()
+        self.nodes_of(ids)
     }
 
     fn entries(&self, dir: &Node, visit: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<Judged<()>, SourceGone> {
@@ -229,11 +229,15 @@ impl FileSystem for Fat {
 
     fn census(
         &self,
-        _which: Census,
+        which: Census,
         _progress: &dyn Progress,
-        _visit: &mut dyn FnMut(Node) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Node) -> ControlFlow<()>,
     ) -> Result<(), SourceGone> {
-        Ok(())
+        self.count(which, visit)
+    }
+
+    fn deleted(&self, _progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
+        self.find_deleted()
     }
 
     fn salvage(&self, _progress: &dyn Progress) -> Result<(), SourceGone> {
@@ -244,7 +248,7 @@ impl FileSystem for Fat {
         self.find_strays(reached)
     }
 
-    fn check(&self, _progress: &dyn Progress) -> Result<CheckReport, SourceGone> {
-        Ok(CheckReport { log: self.log.clone(), ..CheckReport::default() })
+    fn check(&self, progress: &dyn Progress) -> Result<CheckReport, SourceGone> {
+        check::check(self, progress)
     }
 }

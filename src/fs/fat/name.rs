@@ -166,6 +166,11 @@ impl LongName {
         self.is_pending().then_some(self.first)
     }
 
+    /// Byte offset of its first entry, where it is whole and not deleted.
+    pub fn whole_since(&self) -> Option<u64> {
+        (self.is_pending() && !self.deleted && self.ordinal == 1).then_some(self.first)
+    }
+
     /// Forgets what was met so far.
     pub fn clear(&mut self) {
         *self = LongName::default();

@@ -40,11 +40,16 @@ impl Fat {
                 Ok(Some(Node { trust: Trust::Doubtful, ..bare(id, Kind::File, size) }))
             }
             Object::Entry(offset) => {
-                let entry = entry_at(offset)?
-                    .filter(|entry| !entry.is_end() && !entry.is_deleted() && !entry.is_label() && !entry.is_long());
+                let entry = entry_at(offset)?.filter(|entry| !entry.is_end() && !entry.is_label() && !entry.is_long());
                 Ok(entry.map(|entry| self.node_of(id, &entry)))
             }
         }
+    }
+
+    /// Many nodes, in the order asked.
+    pub(super) fn nodes_of(&self, ids: &[NodeId]) -> Result<Vec<Option<Node>>, SourceGone> {
+        let mut window = Window::new(&self.source);
+        ids.iter().map(|&id| self.read_node(id, &mut |offset| window.entry_at(offset))).collect()
     }
 
     fn root_node(&self) -> Result<Node, SourceGone> {

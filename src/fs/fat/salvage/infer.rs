@@ -61,14 +61,9 @@ pub fn infer(source: &Source, progress: &dyn Progress) -> Result<Option<Inferred
     progress.stage("searching for FAT tables and directories", Some(source.len()), Unit::Bytes);
     let (heads, marks) = search(source, progress)?;
     let places = solve(&heads);
-    let tables = match places {
-        Some((heap, ..)) => tables_before(source, &marks, heap)?,
-        None => tables_of(source, &marks)?,
-    };
-    Ok(match (places, tables) {
-        (Some((heap, size, votes)), tables) => from_directories(source, heap, size, votes, tables)?,
-        (None, Some(tables)) => from_tables(source, &heads, &tables),
-        (None, None) => None,
+    Ok(match places {
+        Some(places) => from_directories(source, &heads, places, &marks)?,
+        None => tables_of(source, &marks)?.and_then(|tables| from_tables(source, &heads, &tables)),
     })
 }
 
@@ -122,8 +117,17 @@ fn mark_of(sector: &[u8]) -> Option<Width> {
     })
 }
 
+/// Where the directories say that clusters lie.
+#[derive(Clone, Copy)]
+struct Places {
+    heap: u64,
+    size: u64,
+    /// Pairs of directories that say so.
+    votes: usize,
+}
+
 /// Where cluster 2 would lie and how large clusters are, from the directories: the answer that most pairs give.
-fn solve(heads: &[Head]) -> Option<(u64, u64, usize)> {
+fn solve(heads: &[Head]) -> Option<Places> {
     let mut votes: HashMap<(u64, u64), usize> = HashMap::new();
     for (i, one) in heads.iter().enumerate() {
         for other in heads[i + 1..].iter().take(8) {
@@ -143,7 +147,7 @@ fn solve(heads: &[Head]) -> Option<(u64, u64, usize)> {
         }
     }
     let ((heap, size), votes) = votes.into_iter().max_by_key(|&(place, votes)| (votes, place))?;
-    Some((heap, size, votes))
+    Some(Places { heap, size, votes })
 }
 
 /// Tables that come in two equal copies, the first such pair.
@@ -169,53 +173,79 @@ fn similar(source: &Source, one: u64, other: u64, len: u64) -> Result<bool, Sour
     Ok(equal * 10 >= len * 9)
 }
 
-/// The tables in front of the clusters: two equal ones, or what marks alone tell.
-fn tables_before(source: &Source, marks: &[Mark], heap: u64) -> Result<Option<Tables>, SourceGone> {
-    let marks: Vec<Mark> = marks.iter().filter(|mark| mark.offset < heap).copied().collect();
-    if let Some(tables) = tables_of(source, &marks)? {
-        return Ok(Some(tables));
+/// The tables in front of the clusters: two equal ones of the right size, or the mark nearest to the clusters that
+/// leaves room for one.
+fn tables_before(source: &Source, marks: &[Mark], heap: u64, count: u64) -> Result<Option<Tables>, SourceGone> {
+    let possible = |mark: &Mark| {
+        let kind = match mark.width {
+            Width::Twelve => count < 4085,
+            Width::Sixteen => (4085..65_525).contains(&count),
+            Width::ThirtyTwo | Width::Exfat => true,
+        };
+        let room = if mark.width == Width::ThirtyTwo { 0 } else { ENTRY as u64 };
+        kind && mark.offset + mark.width.bytes(count + 2) + room <= heap
+    };
+    let marks: Vec<Mark> = marks.iter().filter(|mark| possible(mark)).copied().collect();
+    for (i, one) in marks.iter().enumerate() {
+        for other in marks[i + 1..].iter().filter(|other| other.width == one.width) {
+            let size = other.offset - one.offset;
+            let fits = size >= one.width.bytes(count + 2) && other.offset + size <= heap;
+            if fits && similar(source, one.offset, other.offset, size)? {
+                return Ok(Some(Tables { offsets: vec![one.offset, other.offset], size, width: one.width }));
+            }
+        }
     }
-    let Some(&Mark { offset, width }) = marks.first() else { return Ok(None) };
-    // One copy is gone, or there never was a second. On FAT32 the tables reach up to the clusters.
-    let room = heap - offset - if width == Width::ThirtyTwo { 0 } else { USUAL_ROOT.min(heap - offset) };
-    Ok(Some(Tables { offsets: vec![offset], size: room, width }))
+    // One copy is gone, or there never was a second.
+    Ok(marks.last().map(|mark| {
+        let size = mark.width.bytes(count + 2).next_multiple_of(SECTOR);
+        Tables { offsets: vec![mark.offset], size, width: mark.width }
+    }))
 }
 
 fn from_directories(
     source: &Source,
-    heap: u64,
-    size: u64,
-    votes: usize,
-    tables: Option<Tables>,
+    heads: &[Head],
+    places: Places,
+    marks: &[Mark],
 ) -> Result<Option<Inferred>, SourceGone> {
-    let by_len = source.len().saturating_sub(heap) / size;
-    let evidence = format!("{votes} pairs of directories, {} tables", tables.as_ref().map_or(0, |t| t.offsets.len()));
-    let (width, offsets, count, tables_end) = match &tables {
-        Some(tables) => {
-            let count = by_len.max(1).min(tables.width.entries(tables.size).saturating_sub(2));
-            (tables.width, tables.offsets.clone(), count, tables.offsets.last().map(|last| last + tables.size))
-        }
-        None if votes < 2 => return Ok(None),
-        None => (guess_width(source, heap)?, Vec::new(), by_len, None),
+    let Places { heap, size, votes } = places;
+    let highest = heads.iter().map(|head| u64::from(head.cluster)).max().unwrap_or(0);
+    // A truncated image still knows of the clusters that its directories lay in.
+    let count = (source.len().saturating_sub(heap) / size).max(1);
+    let tables = tables_before(source, marks, heap, count)?;
+    let found = tables.as_ref().map_or(0, |tables| tables.offsets.len());
+    if found == 0 && votes < 2 {
+        return Ok(None);
+    }
+    let width = match &tables {
+        Some(tables) => tables.width,
+        None => guess_width(source, heap, count.max(highest))?,
     };
-    let root = match width {
-        Width::ThirtyTwo => Root::Chain(2),
-        _ => {
-            let start = tables_end.filter(|&end| end < heap && offsets.len() > 1);
-            Root::Fixed(Span { start: start.unwrap_or(heap.saturating_sub(USUAL_ROOT)), end: heap })
+    let count = if width == Width::Twelve { count.min(4084) } else { count };
+    let root = match (width, &tables) {
+        (Width::ThirtyTwo, _) => Root::Chain(2),
+        (_, Some(Tables { offsets, size, .. })) if offsets.len() > 1 => {
+            Root::Fixed(Span { start: offsets[1] + size, end: heap })
         }
+        _ => Root::Fixed(Span { start: heap.saturating_sub(USUAL_ROOT), end: heap }),
     };
-    let confidence = if tables.is_some() { 80 } else { 60 };
+    let evidence = format!("{votes} pairs of directories and {found} tables");
+    let offsets = tables.map_or(Vec::new(), |tables| tables.offsets);
+    let confidence = if found > 0 { 80 } else { 60 };
     Ok(inferred(heap, size, count, width, offsets, root, evidence, confidence))
 }
 
-/// FAT32, unless what stands in front of the clusters is a root directory.
-fn guess_width(source: &Source, heap: u64) -> Result<Width, SourceGone> {
-    let at = heap.saturating_sub(USUAL_ROOT);
-    let bytes = read_whole(&**source, at, ENTRY)?.unwrap_or_default();
+/// The kind of table where none is left: by the number of clusters, unless the root directory lies in the first.
+fn guess_width(source: &Source, heap: u64, count: u64) -> Result<Width, SourceGone> {
+    let bytes = read_whole(&**source, heap, ENTRY)?.unwrap_or_default();
     let first = ShortEntry::decode(&bytes);
-    let entry = !first.is_end() && (first.is_long() || first.DIR_Name.iter().all(|b| (0x20..0x7f).contains(b)));
-    Ok(if entry { Width::Sixteen } else { Width::ThirtyTwo })
+    let root = first.is_label() || (first.is_long() && first.DIR_NTRes == 0);
+    Ok(match count {
+        _ if root => Width::ThirtyTwo,
+        0..4085 => Width::Twelve,
+        4085..65_525 => Width::Sixteen,
+        _ => Width::ThirtyTwo,
+    })
 }
 
 /// Without two directories, the size of clusters follows from the size of the table.

@@ -3,6 +3,7 @@
 //! [`Survey`] walks every directory, weighs all chains against each other, and looks into the clusters that belong to
 //! no file: for directories whose entry is gone, for parts of directories, and for chains without a name.
 
+mod deleted;
 pub mod infer;
 mod pieces;
 
@@ -28,6 +29,8 @@ pub struct Survey {
     directories: Vec<Cluster>,
     /// Chains that no entry leads to.
     chains: HashMap<u64, Runs>,
+    /// All directories that were read.
+    places: Vec<(NodeId, Place)>,
 }
 
 impl Survey {
@@ -95,6 +98,7 @@ struct Surveyor<'f> {
     fat: &'f Fat,
     allocation: Allocation<'f>,
     visited: HashSet<Place>,
+    places: Vec<(NodeId, Place)>,
     /// First clusters of directories that were deleted.
     deleted: HashSet<u32>,
     files: usize,
@@ -112,7 +116,7 @@ impl<'f> Surveyor<'f> {
         let allocation = Allocation::new(&fat.table, None);
         let (visited, deleted) = (HashSet::new(), HashSet::new());
         let (open, parts, lost) = (Vec::new(), Vec::new(), Vec::new());
-        Surveyor { fat, allocation, visited, deleted, files: 0, troubled: false, open, parts, lost }
+        Surveyor { fat, allocation, visited, places: Vec::new(), deleted, files: 0, troubled: false, open, parts, lost }
     }
 
     fn look(&mut self) -> Result<(), SourceGone> {
@@ -128,7 +132,7 @@ impl<'f> Surveyor<'f> {
         let chains = self.lost_chains()?;
         let mut directories = self.lost;
         directories.sort_unstable();
-        Ok(Survey { verdicts: self.allocation.into_verdicts(), directories, chains })
+        Ok(Survey { verdicts: self.allocation.into_verdicts(), directories, chains, places: self.places })
     }
 
     /// Claims for a directory and everything below it.
@@ -138,6 +142,7 @@ impl<'f> Surveyor<'f> {
             if !self.visited.insert(place) {
                 continue;
             }
+            self.places.push((id, place));
             let mut slots: Vec<Slot> = Vec::new();
             let walked = self.fat.walk(place, &mut |slot| {
                 slots.push(slot);
@@ -149,7 +154,7 @@ impl<'f> Surveyor<'f> {
                     self.open.push(start);
                 }
                 let need = walked.runs.count();
-                self.allocation.add(Claim { id, start, need, known: Some(walked.runs) })?;
+                self.allocation.add(Claim { id, start, need, known: Some(walked.runs), proven: true })?;
             }
             for slot in slots {
                 queue.extend(self.claim(&slot)?);
@@ -179,7 +184,13 @@ impl<'f> Surveyor<'f> {
         self.files += 1;
         let size = u64::from(entry.DIR_FileSize.get());
         let id = Object::Entry(slot.offset).id();
-        self.allocation.add(Claim { id, start, need: self.fat.layout().clusters_for(size), known: None })?;
+        self.allocation.add(Claim {
+            id,
+            start,
+            need: self.fat.layout().clusters_for(size),
+            known: None,
+            proven: true,
+        })?;
         Ok(None)
     }
 

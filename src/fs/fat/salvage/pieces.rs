@@ -1,7 +1,7 @@
 //! Broken directories pieced together: which part of a directory comes behind which.
 //!
 //! A long name that one cluster begins and another ends proves it. Where names happen to end with their cluster, the
-//! likeness of the last name of one and the first of the other decides.
+//! nearest part behind with names of the same kind is taken.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -93,12 +93,13 @@ fn successors(pieces: &[Piece], is_part: &HashSet<Cluster>) -> HashMap<usize, us
     let mut pairs = Vec::new();
     for (i, piece) in pieces.iter().enumerate().filter(|(i, piece)| !piece.ended && !next.contains_key(i)) {
         for to in followers(Fit::Possible, piece).into_iter().filter(|to| !placed.contains(to)) {
-            pairs.push((likeness(piece, &pieces[to]), u64::MAX - distance(piece, &pieces[to]), i, to));
+            pairs.push((distance(piece, &pieces[to]), likeness(piece, &pieces[to]), i, to));
         }
     }
-    pairs.sort_unstable_by(|a, b| b.cmp(a));
-    for (likeness, _, from, to) in pairs {
-        if likeness > 0 && !next.contains_key(&from) && !placed.contains(&to) && !leads_to(&next, to, from) {
+    // Writers take clusters in ascending order: the nearest part behind is the likeliest.
+    pairs.sort_unstable();
+    for (_, likeness, from, to) in pairs {
+        if likeness > 1 && !next.contains_key(&from) && !placed.contains(&to) && !leads_to(&next, to, from) {
             placed.insert(to);
             next.insert(from, to);
         }
