@@ -20,7 +20,8 @@ const LOGICAL_END: u64 = 1 << 32;
 /// Maps what the tree of `inode` leads to.
 pub fn map(runs: &mut Runs<'_>, inode: &Inode<'_>) -> Result<(), SourceGone> {
     let seed = runs.volume.geometry.has_checksums().then(|| inode.seed(&runs.volume.geometry));
-    let mut tree = Tree { runs, seed, visited: HashSet::new() };
+    let proved = inode.is_proved(&runs.volume.geometry);
+    let mut tree = Tree { runs, seed, proved, visited: HashSet::new() };
     tree.node(&inode.raw.i_block, None, None, 0..LOGICAL_END)
 }
 
@@ -28,6 +29,8 @@ struct Tree<'t, 'v> {
     runs: &'t mut Runs<'v>,
     /// What checksums begin with, where there are any.
     seed: Option<Seed>,
+    /// The inode is as it was written, so that its seed is right and a wrong checksum is the node's fault.
+    proved: bool,
     /// Blocks of the tree read so far: none is read twice, so damage can make no loop.
     visited: HashSet<BlockNr>,
 }
@@ -143,6 +146,9 @@ impl Tree<'_, '_> {
             self.note(codes::EXTENT_CHECKSUM, Some(block), || {
                 (format!("{:08x}", sums.found), format!("{:08x}", sums.computed))
             });
+            if self.proved {
+                self.runs.trust(Trust::Doubtful);
+            }
         }
         self.node(&bytes, Some(block), Some(depth), range)
     }
