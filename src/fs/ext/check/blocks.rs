@@ -94,7 +94,8 @@ pub fn check(
     let mapped = has_map(record);
     if mapped {
         if record.inode.has(flags::EXTENTS) && volume.has(EXTENTS) && header_of(&record.inode.i_block).is_none() {
-            claims.note(codes::EXTENT_ROOT, || (String::new(), String::new()));
+            claims.note(codes::EXTENT_ROOT, Default::default);
+            claims.blocks_count(attributes);
             return Ok(());
         }
         if owner.role.is_none() && volume.has(BIGALLOC) && !record.inode.has(flags::EXTENTS) && has_any_block(record) {

@@ -47,7 +47,7 @@ pub fn role(volume: &Volume, nr: InodeNr) -> Option<Role> {
     if volume.has(QUOTA) && quota.contains(&nr.0) && (nr.0 != quota[2] || volume.has(PROJECT)) {
         return Some(Role::Quota);
     }
-    if nr == USER_QUOTA || nr == GROUP_QUOTA {
+    if (nr == USER_QUOTA || nr == GROUP_QUOTA) && quota.contains(&nr.0) {
         return Some(Role::Unused);
     }
     if nr.0 != 0 && nr.0 == sb.s_orphan_file_inum.get() {
