@@ -115,9 +115,10 @@ fn check_label(fat: &Fat, log: &mut Log) -> Result<(), SourceGone> {
         log.add(Finding::new(code, place.clone(), found, expected));
     };
     match root {
+        Some(root) if root == boot && valid(&root) => {}
         Some(root) if !valid(&root) => note(codes::LABEL_INVALID, text(&root), String::new()),
         Some(root) if none => note(codes::LABEL_ROOT_ONLY, text(&root), "the same in the boot sector".to_owned()),
-        Some(root) if root != boot => note(codes::LABEL_DIFFERS, text(&boot), text(&root)),
+        Some(root) => note(codes::LABEL_DIFFERS, text(&boot), text(&root)),
         None if !none && !valid(&boot) => note(codes::LABEL_INVALID, text(&boot), "NO NAME".to_owned()),
         None if !none => note(codes::LABEL_BOOT_ONLY, text(&boot), "NO NAME".to_owned()),
         _ => {}
