@@ -249,6 +249,7 @@ impl<'f> Surveyor<'f> {
         }
         // Those that one of the others names come after it, and are then no longer lost.
         let named = self.named_by(&parts)?;
+        self.parts.clone_from(&parts);
         let (inner, outer): (Vec<Cluster>, Vec<Cluster>) =
             parts.into_iter().partition(|part| named.contains(&part.number()));
         let mut found = HashMap::new();
