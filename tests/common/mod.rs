@@ -274,7 +274,16 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let ran = run(system("umount").arg(self.path()), b"");
+        let umount = || run(system("umount").arg(self.path()), b"");
+        let mut ran = umount();
+        // A process that another test just started holds our open files until it becomes another program.
+        for _ in 0..50 {
+            if !ran.stderr.contains("busy") {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            ran = umount();
+        }
         if ran.code != 0 {
             run(system("umount").arg("--lazy").arg(self.path()), b"");
             assert!(std::thread::panicking(), "umount {}: {ran:?}", self.path().display());
