@@ -3,6 +3,8 @@
 
 mod affected;
 mod paths;
+mod preview;
 
 pub use affected::{Affected, affected, domain_map};
 pub use paths::name_inodes;
+pub use preview::{Change, Outcome, Preview, PreviewError, preview};

@@ -68,11 +68,14 @@ pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
         // As ls does: what a link leads to is listed, and the link itself where it is looked at alone.
         found.extend(session.resolve(path, !arguments.directory && !arguments.long)?);
     }
-    let mut listing =
-        Listing { session: &session, arguments: &arguments, out: Vec::new(), damaged: false, first: true };
-    if arguments.json {
-        json_line(&mut listing.out, &StreamHeader::new(&session.opened, decisions(&session.server)))?;
-    }
+    let mut listing = Listing {
+        session: &session,
+        arguments: &arguments,
+        out: Vec::new(),
+        damaged: false,
+        first: true,
+        header: arguments.json,
+    };
     let several = paths.len() > 1;
     let is_alone =
         |it: &Resolved| arguments.directory || it.node.as_ref().is_some_and(|node| node.kind != Kind::Directory);
@@ -95,6 +98,8 @@ struct Listing<'a> {
     /// True once a directory was not wholly readable, or an entry led nowhere.
     damaged: bool,
     first: bool,
+    /// True while the header is still to be written: listing may come to decisions, which it tells of.
+    header: bool,
 }
 
 impl Listing<'_> {
@@ -201,6 +206,9 @@ impl Listing<'_> {
 
     fn flush(&mut self) -> Result<(), Stop> {
         let mut out = output::stdout();
+        if std::mem::take(&mut self.header) {
+            json_line(&mut out, &StreamHeader::new(&self.session.opened, decisions(&self.session.server)))?;
+        }
         out.write_all(&self.out)?;
         self.out.clear();
         Ok(out.flush()?)

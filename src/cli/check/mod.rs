@@ -1,6 +1,7 @@
 //! `offmount check`.
 
 mod affected;
+mod preview;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -36,6 +37,9 @@ With --affected, nothing is checked: the files are listed whose contents, or who
 the disk that can not be read: what --mapfile does not call finished, and what lies past the end of a cut image. A PATH
 limits the list.
 
+With --preview-repair, e2fsck repairs a sparse copy of each ext volume in the folder for temporary files; the disk is not
+touched. Contents of files nothing speaks against are left out of the copy.
+
 Exit status, as fsck: 0 clean; 4 damage found; 8 could not finish; 12 both; 16 usage.
 
 Example:
@@ -56,6 +60,10 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "affected")]
     domain_map: Option<PathBuf>,
 
+    /// Repair a temporary copy with e2fsck, and list the files that the repair would destroy, move or change
+    #[arg(long, conflicts_with = "affected")]
+    preview_repair: bool,
+
     /// One line of JSON for each finding, after a header line; then one for each volume
     #[arg(long)]
     json: bool,
@@ -65,6 +73,9 @@ pub(in crate::cli) fn run(arguments: Arguments, global: Global) -> Result<u8, St
     let session = Session::open(&arguments.source, global)?;
     if arguments.affected {
         return affected::run(&session, &arguments);
+    }
+    if arguments.preview_repair {
+        return preview::run(&session, &arguments);
     }
     let (volumes, mut status) = chosen(&session, &arguments.volumes);
     let reports: Result<Vec<Option<CheckReport>>, SourceGone> =

@@ -9,7 +9,7 @@ use super::codes;
 use super::disk::at;
 use super::disk::superblock::{self, CHECKSUM_TYPE_CRC32C, MAGIC, Superblock};
 use super::feature::Word;
-use super::geometry::{Copy, Geometry, Proof, RawDescriptor, Unfit};
+use super::geometry::{Copy, Geometry, RawDescriptor, Unfit};
 use super::number::GroupNr;
 use super::salvage;
 use crate::bytes::Span;
@@ -155,15 +155,5 @@ impl Descriptors {
         let size = geometry.descriptor_size as usize;
         let start = (nr.0 % per_block) as usize * size;
         block.get(start..start + size).map(RawDescriptor)
-    }
-
-    /// How many of the geometry's groups a right checksum proves.
-    pub fn proved(&self, geometry: &Geometry) -> u32 {
-        let proved = |nr: &u32| {
-            let nr = GroupNr(*nr);
-            self.get(geometry, nr).is_some_and(|raw| geometry.prove_descriptor(nr, raw) == Proof::Proved)
-        };
-        // Counts groups, of which there are at most u32::MAX.
-        (0..geometry.group_count()).filter(proved).count() as u32
     }
 }

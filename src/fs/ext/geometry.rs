@@ -13,7 +13,6 @@ use super::disk::superblock::{self, DYNAMIC_REV, GOOD_OLD_FIRST_INO, GOOD_OLD_IN
 use super::disk::{extent, padded};
 use super::feature::{self, Features};
 use super::number::{BlockNr, GroupNr, InodeNr};
-use crate::bytes::Span;
 use crate::finding::{Finding, Log, Place};
 
 /// Largest block.
@@ -305,11 +304,6 @@ impl Geometry {
     /// Where a block begins on the volume, in bytes. Blocks of the volume never overflow.
     pub fn offset(&self, block: BlockNr) -> u64 {
         block.0.saturating_mul(self.block_size.into())
-    }
-
-    /// The bytes of a block on the volume.
-    pub fn span(&self, block: BlockNr) -> Span {
-        Span::new(self.offset(block), self.block_size.into())
     }
 
     /// Bytes of the volume.

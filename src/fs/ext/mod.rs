@@ -76,8 +76,6 @@ const NODES_PER_TASK: usize = 1024;
 struct Ext {
     /// Reads metadata as the journal left it.
     volume: Volume,
-    /// The disk as it lies.
-    disk: Source,
     /// The superblock as it lies.
     superblock_on_disk: Superblock,
     options: OpenOptions,
@@ -105,6 +103,11 @@ impl Ext {
         if node.kind != Kind::Directory && node.size > 0 && !inode.has_possible_size(geometry) {
             node.size = map::mapped_end(&self.volume, inode)?;
             node.trust = Trust::Doubtful;
+        } else if self.has_lost_size(&node, inode) {
+            let mapped = map::mapped_end(&self.volume, inode)?;
+            if mapped > 0 {
+                (node.size, node.trust) = (mapped, Trust::Doubtful);
+            }
         }
         node.size = node.size.min(geometry.max_file_size(true));
         if let Some(trust) = self.volume.remains().and_then(|remains| remains.trust.get(&inode.nr)) {
@@ -113,6 +116,17 @@ impl Ext {
             node.trust = if made { *trust } else { node.trust.max(*trust) };
         }
         Ok(node)
+    }
+
+    /// True for a file of no bytes that uses blocks of its own and was not being cut: its size may be gone.
+    fn has_lost_size(&self, node: &Node, inode: &Inode<'_>) -> bool {
+        let geometry = &self.volume.geometry;
+        let attributes = u64::from(inode.attribute_block(geometry).is_some());
+        let cluster = u64::from(geometry.block_size) * u64::from(geometry.cluster_blocks);
+        node.kind == Kind::File
+            && node.size == 0
+            && node.allocated > attributes * cluster
+            && !self.orphans.contains(&inode.nr)
     }
 
     /// The node of an inode that a directory may name.

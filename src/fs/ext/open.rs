@@ -73,16 +73,7 @@ fn build(
     judge_state(&volume, state, &mut log);
     let orphans = orphan::read(&volume, &mut log)?;
     let decisions = evidence.decisions.into_iter().chain(decisions).collect();
-    Ok(Ext {
-        volume,
-        superblock_on_disk,
-        disk: disk.clone(),
-        options: options.clone(),
-        journal: state,
-        orphans,
-        log,
-        decisions,
-    })
+    Ok(Ext { volume, superblock_on_disk, options: options.clone(), journal: state, orphans, log, decisions })
 }
 
 /// What the superblock says of the volume's past.

@@ -88,9 +88,4 @@ impl Volume {
     pub fn older_block(&self, nr: BlockNr, proves: impl Fn(&[u8]) -> bool) -> Option<Arc<[u8]>> {
         self.remains()?.blocks.get(&nr)?.iter().find(|block| proves(block)).cloned()
     }
-
-    /// Bytes of the source.
-    pub fn source_len(&self) -> u64 {
-        self.source.len()
-    }
 }

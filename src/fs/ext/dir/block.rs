@@ -53,8 +53,6 @@ impl Format {
 /// An entry in use, `.` and `..` among them.
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'b> {
-    /// Where in the bytes scanned.
-    pub at: usize,
     /// Its inode: 1 to the largest.
     pub inode: u32,
     /// Its name as it lies: not empty.
@@ -175,7 +173,7 @@ impl<'b> Header<'b> {
             return None;
         }
         let kind = format.filetype.then(|| kind(self.raw.file_type)).flatten();
-        Some(Found { at: self.at, inode: self.raw.inode.get(), name, kind })
+        Some(Found { inode: self.raw.inode.get(), name, kind })
     }
 
     /// True where everything but the length looks like an entry somebody wrote.

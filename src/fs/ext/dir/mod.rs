@@ -239,7 +239,7 @@ impl<'v> Listing<'v> {
         if root.inode.get() == 0 {
             return ControlFlow::Continue(());
         }
-        take(Found { at: 12, inode: root.inode.get(), name: b"..", kind: block::kind(root.file_type) }, trust)
+        take(Found { inode: root.inode.get(), name: b"..", kind: block::kind(root.file_type) }, trust)
     }
 
     fn entries(&mut self, bytes: &[u8], nr: Option<BlockNr>, trust: Trust, take: Take<'_>) -> ControlFlow<()> {

@@ -146,16 +146,6 @@ impl<'g> Journal<'g> {
         self.superblock.s_start.get() != 0
     }
 
-    /// True where an error of the filesystem was recorded in the journal.
-    pub fn has_error(&self) -> bool {
-        self.superblock.s_errno.get() != 0
-    }
-
-    /// Its own UUID.
-    pub fn uuid(&self) -> [u8; 16] {
-        self.superblock.s_uuid
-    }
-
     /// Its superblock, as it lies.
     pub fn superblock(&self) -> &JournalSuperblock {
         &self.superblock

@@ -17,6 +17,9 @@ use crate::source::SourceGone;
 /// A file has blocks 0 to this one, exclusive.
 const LOGICAL_END: u64 = 1 << 32;
 
+/// Deepest tree that is followed: deeper than any that is needed, as damage and bad writers make them.
+const DEEPEST: u16 = 32;
+
 /// Maps what the tree of `inode` leads to.
 pub fn map(runs: &mut Runs<'_>, inode: &Inode<'_>) -> Result<(), SourceGone> {
     let seed = runs.volume.geometry.has_checksums().then(|| inode.seed(&runs.volume.geometry));
@@ -56,12 +59,16 @@ impl Tree<'_, '_> {
                 self.note(codes::EXTENT_DEPTH, block, || (found.to_string(), expected.to_string()));
                 expected
             }
-            (found, _) if found > MAX_DEPTH => {
-                self.note(codes::EXTENT_DEPTH, block, || (found.to_string(), format!("at most {MAX_DEPTH}")));
-                self.lose(range);
-                return Ok(());
+            (found, _) => {
+                if found > MAX_DEPTH {
+                    self.note(codes::EXTENT_DEPTH, block, || (found.to_string(), format!("at most {MAX_DEPTH}")));
+                }
+                if found > DEEPEST {
+                    self.lose(range);
+                    return Ok(());
+                }
+                found
             }
-            (found, _) => found,
         };
         let room = bytes.len() / ENTRY_SIZE - 1;
         let (found, max) = (usize::from(header.eh_entries.get()), usize::from(header.eh_max.get()));

@@ -17,7 +17,7 @@ use super::disk::xattr::{BLOCK_HEADER_SIZE, IBODY_HEADER_SIZE, INDEX_SYSTEM, MAG
 use super::geometry::Geometry;
 use super::inode::Inode;
 use super::map;
-use super::number::{BlockNr, InodeNr};
+use super::number::BlockNr;
 use super::volume::Volume;
 use crate::bytes::{Spans, le32};
 use crate::finding::{Code, Finding, Place};
@@ -184,25 +184,4 @@ impl Reading<'_> {
         self.judged.trust = self.judged.trust.max(trust);
         self.judged.findings.push(Finding::new(code, place, found, expected));
     }
-}
-
-/// The inodes that hold values of an inode's attributes.
-pub fn value_inodes(volume: &Volume, inode: &Inode<'_>) -> Result<Vec<InodeNr>, SourceGone> {
-    let mut numbers = Vec::new();
-    let mut take = |region: &[u8], first, base| {
-        numbers.extend(entries(region, first, base).0.iter().filter_map(|entry| match entry.value {
-            Value::Inode(nr, _) => volume.geometry.inode(nr),
-            Value::Here(_) => None,
-        }));
-    };
-    let region = inode.attributes(&volume.geometry);
-    if has_magic(region) {
-        take(region, IBODY_HEADER_SIZE, IBODY_HEADER_SIZE);
-    }
-    if let Some(Ok(block)) = inode.attribute_block(&volume.geometry)
-        && let Some(block) = volume.block(block)?.filter(|block| has_magic(block))
-    {
-        take(&block, BLOCK_HEADER_SIZE, 0);
-    }
-    Ok(numbers)
 }
