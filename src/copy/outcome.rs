@@ -9,7 +9,6 @@ use crate::node::{Kind, Trust};
 use crate::source::SourceGone;
 
 /// How many problems an outcome names; the others are counted, and stand in the manifest.
-#[allow(dead_code)]
 pub(super) const NAMED: usize = 10_000;
 
 /// Exact counts of a run.

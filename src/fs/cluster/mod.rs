@@ -5,13 +5,15 @@
 
 mod allocation;
 mod chain;
+mod lookup;
 mod object;
 mod table;
 mod time;
 
 pub use allocation::{Allocation, Claim, Verdict};
 pub use chain::{Chain, Flaw, follow};
-pub use object::Object;
+pub use lookup::lookup;
+pub use object::{Object, bare_node};
 pub use table::{Link, Links, Table, Width};
 pub use time::{dos_time, is_dos_time};
 

@@ -3,7 +3,8 @@
 //! A file is known by the place of its short entry. A directory is known by its first cluster, so that two entries
 //! which lead to one directory name one node, and a walk through crossed links ends.
 
-use crate::node::NodeId;
+use crate::node::{Kind, Node, NodeId, Trust};
+use crate::time::Times;
 
 /// What a node is known by. Places are byte offsets on the volume; entries lie at multiples of 32.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -42,5 +43,23 @@ impl Object {
             Object::Directory(place) => place | DIRECTORY,
             Object::Chain(place) => place | CHAIN,
         })
+    }
+}
+
+/// The node of an object of which no entry tells more.
+pub fn bare_node(id: NodeId, kind: Kind, size: u64) -> Node {
+    Node {
+        id,
+        kind,
+        mode: if kind == Kind::Directory { 0o755 } else { 0o644 },
+        uid: 0,
+        gid: 0,
+        links: 1,
+        size,
+        allocated: size,
+        times: Times::default(),
+        device: None,
+        encrypted: false,
+        trust: Trust::Intact,
     }
 }

@@ -18,12 +18,14 @@ mod upcase;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
+
+use once_cell::sync::OnceCell;
 
 use self::dir::{Item, Set};
 use self::geometry::Geometry;
 use self::salvage::Survey;
-use super::cluster::{Cluster, ClusterSet, Layout, Object, Runs, Table};
+use super::cluster::{self, Cluster, ClusterSet, Layout, Object, Runs, Table};
 use super::{Census, CheckReport, Driver, FileSystem, Stray, Summary};
 use crate::finding::Log;
 use crate::node::{Entry, Judged, Kind, Mapping, Node, NodeId, Trust, Xattr};
@@ -62,11 +64,9 @@ pub struct Exfat {
     leads: RwLock<HashMap<u32, Lead>>,
     /// Stream entries that do not stand right behind their file entry, where a directory's clusters part them.
     seams: RwLock<HashMap<u64, u64>>,
-    survey: OnceLock<Survey>,
+    survey: OnceCell<Survey>,
     /// Directories whose chain is broken, and the clusters they were pieced together from.
     pieced: OnceLock<HashMap<Cluster, Runs>>,
-    /// Held while the survey is taken.
-    surveying: Mutex<()>,
 }
 
 impl Exfat {
@@ -194,16 +194,7 @@ impl FileSystem for Exfat {
     }
 
     fn lookup(&self, dir: &Node, name: &[u8]) -> Result<Option<Entry>, SourceGone> {
-        let wanted = String::from_utf8_lossy(name).to_uppercase();
-        let mut found = None::<Entry>;
-        self.entries(dir, &mut |entry| {
-            let exact = entry.name == name;
-            if exact || (found.is_none() && String::from_utf8_lossy(&entry.name).to_uppercase() == wanted) {
-                found = Some(entry);
-            }
-            if exact { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        Ok(found)
+        cluster::lookup(self, dir, name)
     }
 
     fn mapping(&self, node: &Node) -> Result<Mapping, SourceGone> {

@@ -5,7 +5,7 @@ use super::disk::{
     ATTR_DIRECTORY, ATTR_READ_ONLY, ENTRY, FILE, FileEntry, IN_USE, STREAM, Slot, StreamEntry, file_entry, stream_entry,
 };
 use super::{Exfat, map};
-use crate::fs::cluster::{Object, dos_time};
+use crate::fs::cluster::{Object, bare_node, dos_time};
 use crate::node::{Kind, Node, NodeId, Trust};
 use crate::source::{SourceGone, read_whole};
 use crate::time::{Time, Times};
@@ -50,7 +50,7 @@ impl Exfat {
         match Object::of(id) {
             Object::Root => {
                 let size = self.directory_size(id)?;
-                Ok(Some(bare(id, Kind::Directory, size)))
+                Ok(Some(bare_node(id, Kind::Directory, size)))
             }
             Object::Directory(place) => {
                 let Some(start) = self.layout().holding(place) else { return Ok(None) };
@@ -59,14 +59,15 @@ impl Exfat {
                     None => None,
                 };
                 let size = self.directory_size(id)?;
-                let node = entry
-                    .map_or(bare(id, Kind::Directory, size), |(file, stream)| self.node_of(id, file.as_ref(), &stream));
+                let node = entry.map_or(bare_node(id, Kind::Directory, size), |(file, stream)| {
+                    self.node_of(id, file.as_ref(), &stream)
+                });
                 Ok(Some(Node { kind: Kind::Directory, size, allocated: size, ..node }))
             }
             Object::Chain(place) => {
                 let Some(runs) = self.survey()?.chain(place) else { return Ok(None) };
                 let size = u64::from(runs.count()) * self.layout().cluster_size();
-                Ok(Some(Node { trust: Trust::Doubtful, ..bare(id, Kind::File, size) }))
+                Ok(Some(Node { trust: Trust::Doubtful, ..bare_node(id, Kind::File, size) }))
             }
             Object::Entry(offset) => {
                 Ok(self.stream_at(offset)?.map(|(file, stream)| self.node_of(id, file.as_ref(), &stream)))
@@ -93,7 +94,7 @@ impl Exfat {
         let trust = if size < recorded { Trust::Partial } else { Trust::Intact };
         let allocated = size.next_multiple_of(self.layout().cluster_size());
         let times = file.map_or(Times::default(), |file| self.times_of(file));
-        Node { mode, allocated, times, trust, ..bare(id, kind, size) }
+        Node { mode, allocated, times, trust, ..bare_node(id, kind, size) }
     }
 
     fn times_of(&self, file: &FileEntry) -> Times {
@@ -133,23 +134,5 @@ impl Exfat {
             ("valid length", stream.ValidDataLength.get().to_string()),
             ("contiguous", if map::is_contiguous(&stream) { "yes" } else { "no" }.to_owned()),
         ])
-    }
-}
-
-fn bare(id: NodeId, kind: Kind, size: u64) -> Node {
-    let mode = if kind == Kind::Directory { 0o755 } else { 0o644 };
-    Node {
-        id,
-        kind,
-        mode,
-        uid: 0,
-        gid: 0,
-        links: 1,
-        size,
-        allocated: size,
-        times: Times::default(),
-        device: None,
-        encrypted: false,
-        trust: Trust::Intact,
     }
 }

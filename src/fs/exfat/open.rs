@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
+
+use once_cell::sync::OnceCell;
 
 use super::dir::Item;
 use super::disk::{BITMAP, LABEL, NOT_SUMMED, REGION_SECTORS, Slot, StreamEntry, stream_entry, table_checksum};
@@ -189,9 +191,8 @@ impl Exfat {
             bitmap: None,
             leads: RwLock::default(),
             seams: RwLock::default(),
-            survey: OnceLock::new(),
+            survey: OnceCell::new(),
             pieced: OnceLock::new(),
-            surveying: Mutex::new(()),
         };
         let facts = exfat.root_facts()?;
         exfat.label = facts.label.and_then(label_text);

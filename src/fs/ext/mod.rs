@@ -8,8 +8,6 @@
 //! (`journal`), evidence again as the journal left it, orphans (`orphan`). What damaged tables no longer lead to is
 //! `salvage`'s to find; the reader asks it at the seams that module names.
 
-#![allow(dead_code, reason = "the reader on top of these is being laid")]
-
 pub mod codes;
 
 mod census;

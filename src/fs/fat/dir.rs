@@ -33,7 +33,6 @@ pub enum Place {
 
 /// An entry of a directory, with the long name that stands in front of it.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "the check and the search for deleted files read the rest")]
 pub struct Slot {
     /// Byte offset on the volume.
     pub offset: u64,

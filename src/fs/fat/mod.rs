@@ -18,15 +18,16 @@ mod salvage;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::{Mutex, OnceLock, RwLock};
+use std::sync::{OnceLock, RwLock};
+
+use once_cell::sync::OnceCell;
 
 use self::dir::{Place, is_dot, is_dotdot};
 use self::disk::ShortEntry;
 use self::geometry::{Geometry, type_name};
 use self::name::{Assembled, CodePage};
 use self::salvage::Survey;
-use super::cluster::Object;
-use super::cluster::{Cluster, Layout, Runs, Table};
+use super::cluster::{self, Cluster, Layout, Object, Runs, Table};
 use super::{Census, CheckReport, Driver, FileSystem, Stray, Summary};
 use crate::finding::{Finding, Log};
 use crate::node::{Entry, Judged, Kind, Mapping, Node, NodeId, Trust, Xattr};
@@ -48,9 +49,7 @@ pub struct Fat {
     decisions: Vec<String>,
     /// For each directory's first cluster, the place of the entry that leads to it: the lowest of those met so far.
     leads: RwLock<HashMap<u32, u64>>,
-    survey: OnceLock<Survey>,
-    /// Held while the survey is taken.
-    surveying: Mutex<()>,
+    survey: OnceCell<Survey>,
     /// Directories whose chain is broken, and the clusters they were pieced together from.
     pieced: OnceLock<HashMap<Cluster, Runs>>,
 }
@@ -203,16 +202,7 @@ impl FileSystem for Fat {
     }
 
     fn lookup(&self, dir: &Node, name: &[u8]) -> Result<Option<Entry>, SourceGone> {
-        let wanted = String::from_utf8_lossy(name).to_lowercase();
-        let mut found = None::<Entry>;
-        self.entries(dir, &mut |entry| {
-            let exact = entry.name == name;
-            if exact || (found.is_none() && String::from_utf8_lossy(&entry.name).to_lowercase() == wanted) {
-                found = Some(entry);
-            }
-            if exact { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        Ok(found)
+        cluster::lookup(self, dir, name)
     }
 
     fn mapping(&self, node: &Node) -> Result<Mapping, SourceGone> {

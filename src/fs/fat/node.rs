@@ -7,8 +7,7 @@ use super::name::Assembled;
 use super::{Fat, name};
 use crate::bytes::Span;
 use crate::finding::{Finding, Place as Where};
-use crate::fs::cluster::Object;
-use crate::fs::cluster::{Cluster, dos_time, follow};
+use crate::fs::cluster::{Cluster, Object, bare_node, dos_time, follow};
 use crate::node::{Kind, Node, NodeId, Trust};
 use crate::source::{Source, SourceGone, read_whole};
 use crate::time::{Time, Times};
@@ -37,7 +36,7 @@ impl Fat {
                 let Some(runs) = self.survey()?.chain(place) else { return Ok(None) };
                 let size = u64::from(runs.count()) * self.layout().cluster_size();
                 // Where the file ended within its last cluster, and what it was called, nothing tells.
-                Ok(Some(Node { trust: Trust::Doubtful, ..bare(id, Kind::File, size) }))
+                Ok(Some(Node { trust: Trust::Doubtful, ..bare_node(id, Kind::File, size) }))
             }
             Object::Entry(offset) => {
                 let entry = entry_at(offset)?.filter(|entry| !entry.is_end() && !entry.is_label() && !entry.is_long());
@@ -56,8 +55,8 @@ impl Fat {
         let root = Object::Root.id();
         match self.root_place() {
             Some(Place::Chain(start)) => self.directory_node(root, start, None),
-            Some(Place::Fixed(span)) => Ok(bare(root, Kind::Directory, span.len())),
-            None => Ok(Node { trust: Trust::Partial, ..bare(root, Kind::Directory, 0) }),
+            Some(Place::Fixed(span)) => Ok(bare_node(root, Kind::Directory, span.len())),
+            None => Ok(Node { trust: Trust::Partial, ..bare_node(root, Kind::Directory, 0) }),
         }
     }
 
@@ -65,7 +64,7 @@ impl Fat {
         // As long as any directory may be: 65,536 entries.
         let clusters = follow(&self.table, start, self.layout().clusters_for(2 << 20))?.runs.count();
         let size = u64::from(clusters) * self.layout().cluster_size();
-        let node = entry.map_or(bare(id, Kind::Directory, size), |entry| self.node_of(id, &entry));
+        let node = entry.map_or(bare_node(id, Kind::Directory, size), |entry| self.node_of(id, &entry));
         Ok(Node { kind: Kind::Directory, size, allocated: size, ..node })
     }
 
@@ -83,7 +82,7 @@ impl Fat {
         };
         let kind = if directory { Kind::Directory } else { Kind::File };
         let allocated = size.next_multiple_of(self.layout().cluster_size());
-        Node { mode, allocated, times: self.times_of(entry), trust, ..bare(id, kind, size) }
+        Node { mode, allocated, times: self.times_of(entry), trust, ..bare_node(id, kind, size) }
     }
 
     fn times_of(&self, entry: &ShortEntry) -> Times {
@@ -123,24 +122,6 @@ impl Fat {
             ("attributes", attributes(entry.DIR_Attr)),
             ("first cluster", self.first_cluster(&entry).to_string()),
         ])
-    }
-}
-
-fn bare(id: NodeId, kind: Kind, size: u64) -> Node {
-    let mode = if kind == Kind::Directory { 0o755 } else { 0o644 };
-    Node {
-        id,
-        kind,
-        mode,
-        uid: 0,
-        gid: 0,
-        links: 1,
-        size,
-        allocated: size,
-        times: Times::default(),
-        device: None,
-        encrypted: false,
-        trust: Trust::Intact,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Recognising, finding and opening FAT volumes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
+
+use once_cell::sync::OnceCell;
 
 use zerocopy::FromBytes;
 
@@ -208,8 +210,7 @@ impl Fat {
             log,
             decisions,
             leads: RwLock::default(),
-            survey: OnceLock::new(),
-            surveying: Mutex::new(()),
+            survey: OnceCell::new(),
             pieced: OnceLock::new(),
         })
     }

@@ -8,7 +8,6 @@ mod pieces;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::sync::PoisonError;
 
 use super::dir::{Item, Set};
 use super::disk::{StreamEntry, stream_entry};
@@ -53,24 +52,18 @@ impl Survey {
 impl Exfat {
     /// The look at the whole volume, taken once.
     pub(super) fn survey(&self) -> Result<&Survey, SourceGone> {
-        if let Some(survey) = self.survey.get() {
-            return Ok(survey);
-        }
-        let _turn = self.surveying.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(survey) = self.survey.get() {
-            return Ok(survey);
-        }
-        let mut surveyor = Surveyor::new(self);
-        surveyor.look()?;
-        if !surveyor.open.is_empty() && !surveyor.parts.is_empty() {
-            // Parts of directories lie about: with the directories whole, all is looked at again.
-            let pieced = pieces::join(self, &surveyor.open, &surveyor.parts)?;
-            let _ = self.pieced.set(pieced);
-            surveyor = Surveyor::new(self);
+        self.survey.get_or_try_init(|| {
+            let mut surveyor = Surveyor::new(self);
             surveyor.look()?;
-        }
-        let survey = surveyor.finish()?;
-        Ok(self.survey.get_or_init(|| survey))
+            if !surveyor.open.is_empty() && !surveyor.parts.is_empty() {
+                // Parts of directories lie about: with the directories whole, all is looked at again.
+                let pieced = pieces::join(self, &surveyor.open, &surveyor.parts)?;
+                let _ = self.pieced.set(pieced);
+                surveyor = Surveyor::new(self);
+                surveyor.look()?;
+            }
+            surveyor.finish()
+        })
     }
 
     /// What was found that no entry leads to. No directory of exFAT says where it belongs.

@@ -17,11 +17,6 @@ impl Bits {
         Bits { words: (0..len.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(), len }
     }
 
-    /// The bound.
-    pub fn len(&self) -> u64 {
-        self.len
-    }
-
     /// True if `at` is in the set.
     pub fn has(&self, at: u64) -> bool {
         at < self.len && self.words[(at / 64) as usize].load(Relaxed) >> (at % 64) & 1 != 0

@@ -17,7 +17,7 @@ use crate::finding::Code;
 use crate::node::Kind;
 use crate::source::SourceGone;
 
-use super::super::disk::inode::{BASE_SIZE, I_BLOCK_SIZE, flags};
+use super::super::disk::inode::{I_BLOCK_SIZE, flags};
 use super::super::feature::{BIGALLOC, DIR_PREALLOC, EXTENTS, HUGE_FILE, LARGE_DIR};
 use super::super::number::InodeNr;
 
@@ -405,9 +405,4 @@ pub fn bad_blocks(volume: &Volume) -> Result<(BTreeSet<u64>, Option<Record>), So
         walk(volume, &record, &mut list)?;
     }
     Ok((list.1, Some(record)))
-}
-
-/// True if an inode's record reaches past its first 128 bytes.
-pub fn is_large(record: &Record) -> bool {
-    record.raw.len() > BASE_SIZE
 }

@@ -23,7 +23,7 @@ use crate::progress::Progress;
 use crate::source::SourceGone;
 
 use super::super::disk::at;
-use super::super::disk::dirent::{DX_ROOT_COUNT_AT, DirEntry, DxRoot, INLINE_DOTDOT_SIZE};
+use super::super::disk::dirent::{DirEntry, DxRoot, INLINE_DOTDOT_SIZE};
 use super::super::disk::inode::{I_BLOCK_SIZE, flags};
 use super::super::number::InodeNr;
 
@@ -263,6 +263,3 @@ pub fn is_inner(block: &[u8], limit: usize) -> bool {
         && len == block.len()
         && crate::bytes::le16(block, super::super::disk::dirent::DX_NODE_COUNT_AT).map(usize::from) == Some(limit)
 }
-
-/// Where a root's limit lies, for those who read it.
-pub const ROOT_COUNT_AT: usize = DX_ROOT_COUNT_AT;

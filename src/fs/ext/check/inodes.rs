@@ -104,9 +104,7 @@ pub struct Gathered {
     /// True if a directory does.
     pub large_directories: bool,
     pub usage: Usage,
-    /// Why the pass stopped early.
-    pub unfinished: Vec<String>,
-    /// Inodes that claim blocks of another: filled by pass 1B.
+    /// True if the pass was stopped before its end.
     pub interrupted: bool,
 }
 

@@ -111,24 +111,9 @@ impl Volume {
         Span::new(block.saturating_mul(self.block_size), self.block_size)
     }
 
-    /// Clusters of the volume, counted from block 0.
-    pub fn clusters(&self) -> u64 {
-        self.blocks.div_ceil(self.cluster_ratio)
-    }
-
-    /// The cluster of a block.
-    pub fn cluster(&self, block: u64) -> u64 {
-        block / self.cluster_ratio
-    }
-
     /// The group of an inode. `inode` is at least 1.
     pub fn group_of_inode(&self, inode: u32) -> u32 {
         (inode - 1) / self.inodes_per_group
-    }
-
-    /// The group of a block.
-    pub fn group_of_block(&self, block: u64) -> u32 {
-        (block.saturating_sub(self.first_data_block) / self.blocks_per_group) as u32
     }
 
     /// First block of a group.

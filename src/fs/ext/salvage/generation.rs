@@ -5,7 +5,7 @@
 //! one seed belong to one inode, even where that inode is destroyed. Run back further, an inode's record gives the
 //! inode's own number, and the number gives the generation.
 
-use super::super::checksum::{Seed, crc32c};
+use super::super::checksum::Seed;
 use super::super::disk::dirent::{DirEntryTail, DxCountLimit, DxEntry, DxTail};
 use super::super::disk::extent::{ExtentHeader, tail_at};
 use super::super::disk::{at, inode};
@@ -81,11 +81,6 @@ pub fn of_extent_block(block: &[u8]) -> Option<Seed> {
     Some(Seed(rewind(le32(block, tail_at)?, &block[..tail_at])))
 }
 
-/// The generation of inode `nr`, of whose blocks `seed` is the seed. `volume` is the volume's.
-pub fn generation(volume: Seed, nr: InodeNr, seed: Seed) -> u32 {
-    rewind(seed.0, &[0; 4]) ^ crc32c(volume.0, &nr.0.to_le_bytes())
-}
-
 /// The number of the inode with this generation, of whose blocks `seed` is the seed.
 pub fn number(volume: Seed, generation: u32, seed: Seed) -> InodeNr {
     let numbered = rewind(seed.0, &generation.to_le_bytes());
@@ -110,6 +105,7 @@ pub fn of_record(record: &[u8]) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::checksum::crc32c;
     use super::*;
 
     const VOLUME: Seed = Seed(0x1234_5678);
@@ -128,7 +124,6 @@ mod tests {
         let sum = crc32c(seed.0, &block[..1012]);
         block[1020..].copy_from_slice(&sum.to_le_bytes());
         assert_eq!(of_leaf(&block), Some(seed));
-        assert_eq!(generation(VOLUME, InodeNr(4711), seed), 0xCAFE);
         assert_eq!(number(VOLUME, 0xCAFE, seed), InodeNr(4711));
     }
 

@@ -13,8 +13,7 @@ use std::ops::ControlFlow;
 use super::Fat;
 use super::dir::{Looks, Place, Slot, is_dot, is_dotdot};
 use crate::fs::Stray;
-use crate::fs::cluster::Object;
-use crate::fs::cluster::{Allocation, Claim, Cluster, Runs, Verdict};
+use crate::fs::cluster::{Allocation, Claim, Cluster, Object, Runs, Verdict};
 use crate::node::{NodeId, Trust};
 use crate::source::SourceGone;
 
@@ -48,24 +47,18 @@ impl Survey {
 impl Fat {
     /// The look at the whole volume, taken once.
     pub(super) fn survey(&self) -> Result<&Survey, SourceGone> {
-        if let Some(survey) = self.survey.get() {
-            return Ok(survey);
-        }
-        let _turn = self.surveying.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(survey) = self.survey.get() {
-            return Ok(survey);
-        }
-        let mut surveyor = Surveyor::new(self);
-        surveyor.look()?;
-        if !surveyor.parts.is_empty() {
-            // Parts of directories lie about: with the directories whole, all is looked at again.
-            let pieced = pieces::join(self, &surveyor.open, &surveyor.parts)?;
-            let _ = self.pieced.set(pieced);
-            surveyor = Surveyor::new(self);
+        self.survey.get_or_try_init(|| {
+            let mut surveyor = Surveyor::new(self);
             surveyor.look()?;
-        }
-        let survey = surveyor.finish()?;
-        Ok(self.survey.get_or_init(|| survey))
+            if !surveyor.parts.is_empty() {
+                // Parts of directories lie about: with the directories whole, all is looked at again.
+                let pieced = pieces::join(self, &surveyor.open, &surveyor.parts)?;
+                let _ = self.pieced.set(pieced);
+                surveyor = Surveyor::new(self);
+                surveyor.look()?;
+            }
+            surveyor.finish()
+        })
     }
 
     /// What was found that no entry leads to, with what is known of its place.
