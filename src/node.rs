@@ -225,10 +225,15 @@ pub struct Judged<T> {
 }
 
 /// An attribute of a file that a destination did not take.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Unkept {
-    /// `owner`, `mode`, `times`, or the full name of an extended attribute.
+    /// `owner`, `mode`, `times`, `itself`, or the full name of an extended attribute.
     pub what: String,
     /// Why, in a few words.
     pub why: String,
+}
+
+impl Unkept {
+    /// All of it: the destination can not hold such a thing, and the manifest alone keeps it.
+    pub const ITSELF: &str = "itself";
 }

@@ -1,7 +1,6 @@
 //! `offmount copy`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::arguments::{SourceArguments, point_in_time, position};
+use super::remote::RemoteArguments;
 use super::session::Session;
 use super::stop::Stop;
 use super::{Global, output};
@@ -19,6 +19,7 @@ use crate::name::escaped;
 use crate::report::copy::{Copy, Mode, Unread};
 use crate::report::json_line;
 use crate::server::{Placement, Unresolved};
+use crate::sink::url::To;
 use crate::survey::Content;
 use crate::time::Time;
 use crate::tree::Tree;
@@ -48,9 +49,12 @@ pub(super) struct Arguments {
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// A directory, made if it is missing; tar:FILE for a pax archive, tar:- for one on standard output
-    #[arg(long, value_name = "DIR|tar:FILE")]
-    to: PathBuf,
+    /// A directory, made if it is missing; tar:FILE for a pax archive, tar:- for one on standard output; or a URL
+    #[arg(long, value_name = "DIR|tar:FILE|URL", value_parser = super::remote::destination_parser())]
+    to: To,
+
+    #[command(flatten)]
+    remote: RemoteArguments,
 
     /// Leave out what matches, with everything below (several may be given)
     #[arg(long, value_name = "GLOB", help_heading = WHICH)]
@@ -280,12 +284,12 @@ fn options(arguments: &Arguments) -> BTreeMap<String, String> {
     options
 }
 
-fn to_stdout(to: &Path) -> bool {
-    to == Path::new("tar:-")
+fn to_stdout(to: &To) -> bool {
+    matches!(to, To::Tar(path) if path == Path::new("-"))
 }
 
 fn copy_out(session: &Session, arguments: &Arguments, request: &Request<'_>) -> Result<Outcome, Stop> {
-    let destination = destination(&arguments.to, arguments.dry_run)?;
+    let destination = destination(arguments)?;
     let mut planned = Planned { json: arguments.json, out: output::stdout(), broken: None };
     let outcome = copy::run(request, destination, &session.progress, &mut |record| planned.show(record));
     session.progress.clear();
@@ -294,19 +298,20 @@ fn copy_out(session: &Session, arguments: &Arguments, request: &Request<'_>) -> 
 }
 
 /// Where the copy goes.
-fn destination(to: &Path, dry_run: bool) -> Result<Destination, Stop> {
-    let Some(archive) = to.as_os_str().as_bytes().strip_prefix(b"tar:") else {
-        return Ok(Destination::Directory(to.to_owned()));
-    };
-    if dry_run {
-        return Ok(Destination::Tar(Box::new(std::io::sink())));
+fn destination(arguments: &Arguments) -> Result<Destination, Stop> {
+    match &arguments.to {
+        _ if arguments.dry_run => Ok(Destination::Tar(Box::new(std::io::sink()))),
+        To::Directory(path) => Ok(Destination::Directory(path.clone())),
+        To::Tar(path) if path == Path::new("-") => Ok(Destination::Tar(Box::new(std::io::stdout()))),
+        To::Tar(path) => {
+            let file = std::fs::File::create_new(path).map_err(|error| Stop::with_file("make", path, &error))?;
+            Ok(Destination::Tar(Box::new(file)))
+        }
+        To::Url(url) => {
+            let state = arguments.remote.state(url)?;
+            Ok(Destination::Remote { store: arguments.remote.open(url, false)?, state })
+        }
     }
-    if archive == b"-" {
-        return Ok(Destination::Tar(Box::new(std::io::stdout())));
-    }
-    let path = Path::new(OsStr::from_bytes(archive));
-    let file = std::fs::File::create_new(path).map_err(|error| Stop::with_file("make", path, &error))?;
-    Ok(Destination::Tar(Box::new(file)))
 }
 
 /// Shows what a dry run would copy.

@@ -13,6 +13,7 @@ mod ls;
 mod man;
 mod output;
 mod progress;
+mod remote;
 mod session;
 mod stat;
 mod stop;

@@ -163,6 +163,7 @@ impl<'a> Job<'a> {
             status: Status::Copied,
             reason: None,
             unkept: Vec::new(),
+            etag: None,
         }
     }
 
@@ -174,6 +175,7 @@ impl<'a> Job<'a> {
             Halt::Interrupted => self.stop(Stopped::Interrupted),
             Halt::Failure(Failure::Full) => self.stop(Stopped::Full),
             Halt::Failure(Failure::Gone(error)) => self.stop(Stopped::DestinationGone(error.to_string())),
+            Halt::Failure(Failure::Passing(why)) => self.stop(Stopped::DestinationGone(why)),
             Halt::Failure(failure @ Failure::Stands(_)) => {
                 record.status = Status::Kept;
                 record.reason = Some(failure.to_string());

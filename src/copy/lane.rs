@@ -9,7 +9,7 @@ use crate::bytes::{Span, Spans};
 use crate::fs::content::{Ahead, Content, Run};
 use crate::manifest::{Digests, Flaw, Record, Status};
 use crate::node::{Kind, Node, Trust};
-use crate::sink::{Drain, Entry, Failure};
+use crate::sink::{Committed, Drain, Entry, Failure};
 use crate::source::SourceGone;
 use crate::tree::ItemId;
 
@@ -213,20 +213,20 @@ impl Job<'_> {
     ) -> Result<(), Halt> {
         if let Some(standing) = self.sink.standing(entry.path)? {
             if standing.kind == Kind::File && standing.size == entry.node.size {
-                let read = self.compare_standing(file, entry, content, runs, lane)?;
-                if let Some((read, unkept)) = read {
+                let read = self.compare_standing(file, entry, content, runs, lane, &standing)?;
+                if let Some((read, Committed { unkept, etag })) = read {
                     record.status = Status::AlreadyThere;
-                    record.unkept = unkept;
+                    (record.unkept, record.etag) = (unkept, etag);
                     note_content(record, read, entry.data);
                     return Ok(());
                 }
             }
             standing::may_replace(entry, &standing)?;
         }
-        let mut drain = self.sink.create(entry)?;
+        let mut drain = self.sink.create(entry, None)?;
         let read = self.read_file(file, content, runs, lane, Some(&mut *drain))?;
         note_content(record, read, entry.data);
-        record.unkept = drain.commit()?;
+        Committed { unkept: record.unkept, etag: record.etag } = drain.commit()?;
         Ok(())
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufReader};
+use std::sync::Arc;
 
 use super::done::Done;
 use super::{Error, Hashes};
-use crate::manifest::{Header, Line, NAME, PARTIAL, Reader, Record, Status, parse};
-use crate::node::{Kind, Node};
+use crate::manifest::{Digests, Header, Line, NAME, PARTIAL, Reader, Record, Status, parse};
+use crate::node::{Kind, Node, Unkept};
 use crate::sink::local::Folder;
 use crate::time::Time;
 
@@ -32,6 +33,27 @@ fn digest(parts: &[&[u8]]) -> Key {
 struct Known {
     blake3: [u8; 32],
     file: Key,
+    rest: Arc<Rest>,
+    etag: Option<Box<str>>,
+}
+
+/// What many records have in common, mostly: kept once.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+struct Rest {
+    /// Digests besides BLAKE3.
+    digests: Digests,
+    unkept: Vec<Unkept>,
+}
+
+/// What a manifest proves of a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Proof {
+    /// Hashes of its contents; BLAKE3 is among them.
+    pub digests: Digests,
+    /// What the destination did not take.
+    pub unkept: Vec<Unkept>,
+    /// What the destination called its contents.
+    pub etag: Option<String>,
 }
 
 /// Manifests of earlier runs, newest first.
@@ -44,8 +66,7 @@ impl Previous {
     /// Reads what there is in offmount's own folder. A manifest that a killed run left unfinished is set aside under
     /// another name, so that the next run may be killed too.
     pub fn read(folder: &Folder) -> Result<Self, Error> {
-        let killed = |n: usize| format!("manifest.killed.{n}.jsonl");
-        let mut count = (0..).take_while(|&n| folder.has(&killed(n))).count();
+        let mut count = killed_count(folder);
         if folder.has(PARTIAL) {
             let set_aside = folder.rename(PARTIAL, &killed(count));
             set_aside.map_err(|error| Error::Destination("setting an unfinished manifest aside".into(), error))?;
@@ -53,17 +74,29 @@ impl Previous {
         }
         let names = (0..count).rev().map(killed).chain(folder.has(NAME).then(|| NAME.into())).collect();
         let mut previous = Previous { names, known: HashMap::new() };
-        let mut known = HashMap::new();
+        let (mut known, mut rests) = (HashMap::new(), HashSet::<Arc<Rest>>::new());
         previous.each_line(folder, |header, line| {
             if let Line::Record(record) = line
                 && let Some(blake3) = record.digests.blake3.filter(|_| is_whole(&record))
             {
                 let file = fingerprint(volume(header, &record.volume), record.inode, record.size, &record.times);
-                known.entry(key(&record.path)).or_insert(Known { blake3, file });
+                let rest = Rest { digests: Digests { blake3: None, ..record.digests }, unkept: record.unkept };
+                let rest = rests.get(&rest).cloned().unwrap_or_else(|| {
+                    let rest = Arc::new(rest);
+                    rests.insert(rest.clone());
+                    rest
+                });
+                let etag = record.etag.map(String::into_boxed_str);
+                known.entry(key(&record.path)).or_insert(Known { blake3, file, rest, etag });
             }
         })?;
         previous.known = known;
         Ok(previous)
+    }
+
+    /// The name of the next manifest that is set aside.
+    pub fn next_killed(folder: &Folder) -> String {
+        killed(killed_count(folder))
     }
 
     /// True if there was no earlier run.
@@ -71,10 +104,14 @@ impl Previous {
         self.names.is_empty()
     }
 
-    /// The hash that a copy of `node` had, where a manifest has the very same file at `path`.
-    pub fn proof(&self, path: &[u8], volume: &str, node: &Node) -> Option<[u8; 32]> {
+    /// What is known of a copy of `node`, where a manifest has the very same file at `path`.
+    pub fn proof(&self, path: &[u8], volume: &str, node: &Node) -> Option<Proof> {
         let known = self.known.get(&key(path))?;
-        (known.file == fingerprint(volume, node.id.0, node.size, &node.times)).then_some(known.blake3)
+        (known.file == fingerprint(volume, node.id.0, node.size, &node.times)).then(|| Proof {
+            digests: Digests { blake3: Some(known.blake3), ..known.rest.digests },
+            unkept: known.rest.unkept.clone(),
+            etag: known.etag.as_deref().map(str::to_owned),
+        })
     }
 
     /// Hands on, as lines of a manifest, the records of paths that are not in `now`, each once.
@@ -124,6 +161,14 @@ impl Previous {
     }
 }
 
+fn killed(n: usize) -> String {
+    format!("manifest.killed.{n}.jsonl")
+}
+
+fn killed_count(folder: &Folder) -> usize {
+    (0..).take_while(|&n| folder.has(&killed(n))).count()
+}
+
 /// True if a record proves that the path stood there, with all of its bytes.
 fn is_whole(record: &Record) -> bool {
     let is_there = matches!(record.status, Status::Copied | Status::AlreadyThere);
@@ -137,7 +182,7 @@ fn volume<'h>(header: Option<&'h Header>, name: &'h str) -> &'h str {
 }
 
 /// The same for a file as long as it was not changed.
-fn fingerprint(volume: &str, inode: u64, size: u64, times: &crate::time::Times) -> Key {
+pub fn fingerprint(volume: &str, inode: u64, size: u64, times: &crate::time::Times) -> Key {
     let time = |time: Option<Time>| {
         let time = time.unwrap_or_default();
         [time.secs.to_le_bytes(), u64::from(time.nanos).to_le_bytes()].concat()

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::manifest::{Algorithm, Image};
+use crate::sink::Store;
 use crate::time::Time;
 use crate::tree::Tree;
 
@@ -105,4 +106,11 @@ pub enum Destination {
     Directory(PathBuf),
     /// A pax tar stream.
     Tar(Box<dyn Write + Send>),
+    /// Another machine or service.
+    Remote {
+        /// It, opened.
+        store: Box<dyn Store>,
+        /// The directory of this machine that keeps manifest and journal while the copy runs, made if it is missing.
+        state: PathBuf,
+    },
 }

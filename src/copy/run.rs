@@ -17,12 +17,13 @@ use super::place::Places;
 use super::plan::Plan;
 use super::previous::{Key, Previous, key};
 use super::select::{Mark, Selected};
-use super::{Counts, Destination, Error, Outcome, Problem, Request, Stopped, dry, guard};
+use super::{Counts, Destination, Error, Outcome, Problem, Request, Stopped, dry, guard, remote};
 use crate::manifest::{Algorithm, FOLDER, Header, NAME, Record, Trailer, VolumeId};
 use crate::name::escaped;
 use crate::progress::{Progress, Unit};
-use crate::sink::local::{Found, Local};
+use crate::sink::local::{Folder, Local};
 use crate::sink::tar::Tar;
+use crate::sink::{Found, Sink, Store};
 
 /// Directories and further names of a batch.
 const BATCH: usize = 256;
@@ -41,19 +42,21 @@ pub fn run(
     planned: &mut dyn FnMut(&Record),
 ) -> Result<Outcome, Error> {
     let began = Instant::now();
-    let threads = request.threads.unwrap_or(0);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("copy-{n}")).build();
-    let failed = |error: rayon::ThreadPoolBuildError| {
-        Error::Destination("starting threads".into(), std::io::Error::other(error))
-    };
-    let pool = pool.map_err(failed)?;
+    let pool = pool(request.threads.unwrap_or(0))?;
     let mut outcome = match destination {
         _ if request.dry_run => dry::run(request, progress, planned)?,
         Destination::Directory(path) => to_directory(request, &path, &pool, progress)?,
         Destination::Tar(stream) => to_tar(request, stream, &pool, progress)?,
+        Destination::Remote { store, state } => remote::to_remote(request, &*store, &state, progress)?,
     };
     outcome.seconds = began.elapsed().as_secs_f64();
     Ok(outcome)
+}
+
+/// So many threads; one a core for 0.
+pub fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("copy-{n}")).build();
+    pool.map_err(|error| Error::Destination("starting threads".into(), std::io::Error::other(error)))
 }
 
 /// What is decided before the first byte is written.
@@ -95,20 +98,35 @@ fn to_directory(
         return Err(Error::OnSource(why));
     }
     let cannot = |error| Error::Destination(format!("opening {}", path.display()), error);
-    let (local, found) = Local::open(path, FOLDER).map_err(cannot)?.ok_or(Error::Busy)?;
+    let local = Local::open(path).map_err(cannot)?.ok_or(Error::Busy)?;
     let folder = local.folder().ok_or(Error::Busy)?;
-    let prepared = pool.install(|| Prepared::new(request, crate::sink::Sink::limits(&local).name_max, progress))?;
+    let prepared = pool.install(|| Prepared::new(request, local.limits().name_max, progress))?;
     if request.check_space {
         super::space::check(&local, &prepared.plan, |part, item| prepared.places.path(part, item))?;
     }
     let previous = Previous::read(folder)?;
+    let (outcome, published) = through_folder(request, &local, folder, prepared, &previous, pool, progress)?;
+    published.map(|()| outcome)
+}
+
+/// Copies what is `prepared` to a store, with the book in a folder of this machine. Also tells whether the manifest could
+/// be given its name.
+pub fn through_folder<'a>(
+    request: &'a Request<'a>,
+    store: &dyn Store,
+    folder: &Folder,
+    prepared: Prepared<'a>,
+    previous: &Previous,
+    pool: &rayon::ThreadPool,
+    progress: &dyn Progress,
+) -> Result<(Outcome, Result<(), Error>), Error> {
     // Sums that an earlier run made are kept up, or else they would be wrong from now on.
     let mut hashes = request.hashes;
     Algorithm::ALL.into_iter().filter(|it| folder.has(it.sums_name())).for_each(|it| hashes.add(it));
     let mut book = Book::in_folder(folder, hashes, &header(request))?;
-    let known = Some(&previous).filter(|previous| !previous.is_empty());
-    let job = Job::new(request, hashes, &prepared.places, &local, known, progress);
-    work(&job, &prepared, found != Found::Other, pool, &mut book);
+    let known = Some(previous).filter(|previous| !previous.is_empty());
+    let job = Job::new(request, hashes, &prepared.places, store, known, progress);
+    work(&job, &prepared, store.found() != Found::Other, pool, &mut book);
     let stopped = job.why();
     book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
     if !previous.is_empty() {
@@ -120,11 +138,9 @@ fn to_directory(
         previous.remove_killed(folder).map_err(|error| Error::Destination("removing an old manifest".into(), error))
     });
     // Where the destination is full the unfinished manifest stays, and says what it can.
-    if stopped != Some(Stopped::Full) {
-        published?;
-    }
+    let published = if stopped == Some(Stopped::Full) { Ok(()) } else { published };
     drop(job);
-    Ok(prepared.outcome(counts, problems, stopped))
+    Ok((prepared.outcome(counts, problems, stopped), published))
 }
 
 fn to_tar(

@@ -1,19 +1,17 @@
 //! What to do with what stands at a path already.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-
 use super::Hashes;
 use super::hash::Hasher;
 use super::job::{Halt, Job};
 use super::lane::{ContentRead, Lane};
 use super::plan::Planned;
+use super::previous::Proof;
 use crate::bytes::{Span, Spans};
 use crate::fs::content::{Content, Run};
 use crate::manifest::Digests;
 use crate::node::Kind;
 use crate::progress::Progress;
-use crate::sink::{Entry, Failure, Made, Standing};
+use crate::sink::{Committed, Entry, Failure, ReadBack, Standing};
 
 /// Bytes of the destination read at a time.
 const BUFFER: usize = 256 << 10;
@@ -42,6 +40,20 @@ pub fn may_replace(entry: &Entry<'_>, standing: &Standing) -> Result<(), Failure
     }
 }
 
+/// True if what the destination tells of a file of the same size is what it told, or was told, when the file was copied.
+/// Times are compared in seconds: more is not kept everywhere.
+fn is_recognised(entry: &Entry<'_>, there: &Standing, proof: &Proof) -> bool {
+    if let Some(etag) = &proof.etag {
+        return there.etag.as_ref() == Some(etag);
+    }
+    let was_set = !proof.unkept.iter().any(|unkept| unkept.what == "times");
+    match entry.node.times.modified.filter(|_| was_set) {
+        Some(modified) => modified.secs == there.modified.secs,
+        // Neither of them is told: then the size and our own name for it have to do.
+        None => true,
+    }
+}
+
 /// Which bytes of a file are hashed.
 pub enum Cover<'a> {
     /// All of them.
@@ -52,7 +64,7 @@ pub enum Cover<'a> {
 
 /// Hashes what stands in the destination. `None` if the user asked to stop.
 pub fn hash_standing(
-    file: &File,
+    file: &mut dyn ReadBack,
     size: u64,
     cover: &Cover<'_>,
     hashes: Hashes,
@@ -68,7 +80,7 @@ pub fn hash_standing(
         let mut at = span.start;
         while at < span.end {
             let len = (span.end - at).min(buffer.len() as u64) as usize;
-            match file.read_at(&mut buffer[..len], at)? {
+            match file.read_at(at, &mut buffer[..len])? {
                 0 => return Ok(Some(Digests::default())),
                 n => {
                     hasher.update(&buffer[..n]);
@@ -93,18 +105,26 @@ impl Job<'_> {
         content: &Content<'_>,
         runs: &[Run],
         lane: &mut Lane,
-    ) -> Result<Option<(ContentRead, Made)>, Halt> {
+        there: &Standing,
+    ) -> Result<Option<(ContentRead, Committed)>, Halt> {
         let hashes = self.hashes;
-        let standing = self.sink.read_back(entry.path)?;
         let unreadable = |error: std::io::Error| Failure::of("reading what stands there", error);
         let proof = self.previous.and_then(|previous| previous.proof(entry.path, self.identity(file.part), entry.node));
+        if let Some(proof) = proof.as_ref().filter(|_| self.sink.limits().is_far)
+            && hashes.algorithms().all(|algorithm| proof.digests.get(algorithm).is_some())
+            && is_recognised(entry, there, proof)
+        {
+            let read = ContentRead { digests: proof.digests, data_blake3: None, lost: Spans::new() };
+            return Ok(Some((read, Committed { unkept: proof.unkept.clone(), etag: proof.etag.clone() })));
+        }
+        let mut standing = self.sink.read_back(entry.path)?;
         if let Some(proof) = proof {
-            let found =
-                hash_standing(&standing, entry.node.size, &Cover::Whole, hashes, self.progress).map_err(unreadable)?;
+            let found = hash_standing(&mut *standing, entry.node.size, &Cover::Whole, hashes, self.progress)
+                .map_err(unreadable)?;
             let digests = found.ok_or(Halt::Interrupted)?;
-            if digests.blake3 == Some(proof) {
+            if digests.blake3 == proof.digests.blake3 {
                 let read = ContentRead { digests, data_blake3: None, lost: Spans::new() };
-                return Ok(Some((read, Made::new())));
+                return Ok(Some((read, Committed { unkept: proof.unkept, etag: there.etag.clone() })));
             }
         }
         let read = self.read_file(file, content, runs, lane, None)?;
@@ -112,11 +132,13 @@ impl Job<'_> {
             Some(hash) => (Cover::Only(entry.data), Some(hash)),
             None => (Cover::Whole, read.digests.blake3),
         };
-        let found = hash_standing(&standing, entry.node.size, &cover, hashes, self.progress).map_err(unreadable)?;
+        let found =
+            hash_standing(&mut *standing, entry.node.size, &cover, hashes, self.progress).map_err(unreadable)?;
         if found.ok_or(Halt::Interrupted)?.blake3 != wanted {
             return Ok(None);
         }
         // Nothing proves that its attributes were restored: the run that made it may have been killed.
-        Ok(Some((read, self.sink.restore(entry)?)))
+        let unkept = self.sink.restore(entry)?;
+        Ok(Some((read, Committed { unkept, etag: there.etag.clone() })))
     }
 }

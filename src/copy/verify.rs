@@ -1,8 +1,7 @@
 //! Checking a copy against its manifest.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -12,10 +11,10 @@ use super::standing::{Cover, hash_standing};
 use super::{Error, Hashes};
 use crate::manifest::{Digests, FOLDER, Line, NAME, PARTIAL, Reader, Record, Status, parse};
 use crate::name::escaped;
-use crate::node::Kind;
+use crate::node::{Kind, Unkept};
 use crate::progress::{Progress, Unit};
-use crate::sink::local::{Local, names};
-use crate::sink::{Failure, Sink, Standing};
+use crate::sink::local::Local;
+use crate::sink::{Failure, Standing, Store};
 
 /// One thing that is not as the manifest says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,37 +86,51 @@ pub fn verify(
 ) -> Result<Verified, Error> {
     let failed = |error| Error::Destination(format!("opening {}", dir.display()), error);
     let local = Local::look(dir).map_err(failed)?;
-    let (manifest, finished) = open_manifest(&local, dir)?;
+    verify_store(&local, &dir.display().to_string(), threads, progress, each)
+}
+
+/// The same for any destination that can be read back. `name` is for messages.
+///
+/// # Errors
+/// Where the destination or its manifest can not be read.
+pub fn verify_store(
+    store: &dyn Store,
+    name: &str,
+    threads: Option<usize>,
+    progress: &dyn Progress,
+    each: &mut dyn FnMut(&Difference),
+) -> Result<Verified, Error> {
+    let (manifest, finished) = open_manifest(store, name)?;
+    let threads = threads.or(store.limits().lanes);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Error::Destination("starting threads".into(), io::Error::other(error)))?;
     let mut verified = Verified { unfinished: !finished, ..Verified::default() };
     progress.stage("verifying", None, Unit::Bytes);
-    let recorded = check_records(&local, manifest, &pool, progress, &mut verified, each)?;
+    let recorded = check_records(store, manifest, &pool, progress, &mut verified, each)?;
     if !progress.interrupted() {
-        find_extra(&local, &recorded, &mut verified, each);
+        find_extra(store, &recorded, &mut verified, each);
     }
     verified.interrupted = progress.interrupted();
     Ok(verified)
 }
 
 /// The manifest, and whether its run came to an end.
-fn open_manifest(local: &Local, dir: &Path) -> Result<(File, bool), Error> {
+fn open_manifest<'s>(store: &'s dyn Store, at: &str) -> Result<(Box<dyn Read + 's>, bool), Error> {
     for (name, finished) in [(NAME, true), (PARTIAL, false)] {
-        let path = format!("{FOLDER}/{name}");
-        if matches!(local.standing(path.as_bytes()), Ok(Some(standing)) if standing.kind == Kind::File) {
-            let file = local.read_back(path.as_bytes());
-            let refused = |failure: Failure| Error::Destination(path, io::Error::other(failure.to_string()));
-            return Ok((file.map_err(refused)?, finished));
+        let refused =
+            |failure: Failure| Error::Destination(format!("{FOLDER}/{name}"), io::Error::other(failure.to_string()));
+        if let Some(file) = store.get_own(name).map_err(refused)? {
+            return Ok((file, finished));
         }
     }
     let missing = io::Error::new(io::ErrorKind::NotFound, "no manifest of a copy is there");
-    Err(Error::Destination(dir.display().to_string(), missing))
+    Err(Error::Destination(at.to_owned(), missing))
 }
 
 /// Checks every record; returns the paths that may be there.
 fn check_records(
-    local: &Local,
-    manifest: File,
+    store: &dyn Store,
+    manifest: Box<dyn Read + '_>,
     pool: &rayon::ThreadPool,
     progress: &dyn Progress,
     verified: &mut Verified,
@@ -139,7 +152,7 @@ fn check_records(
             return Ok(recorded);
         }
         let checked: Vec<Checked> =
-            pool.install(|| lines.par_iter().map(|line| Checked::line(local, line, progress)).collect());
+            pool.install(|| lines.par_iter().map(|line| Checked::line(store, line, progress)).collect());
         for it in checked {
             recorded.extend(it.keys);
             verified.count(&it.found);
@@ -170,7 +183,7 @@ enum Found {
 }
 
 impl Checked {
-    fn line(local: &Local, line: &[u8], progress: &dyn Progress) -> Self {
+    fn line(store: &dyn Store, line: &[u8], progress: &dyn Progress) -> Self {
         let record = match parse(line) {
             Line::Record(record) => record,
             Line::Garbage => return Checked { keys: Vec::new(), found: Found::Garbage },
@@ -180,7 +193,7 @@ impl Checked {
         let ends = (0..path.len()).filter(|&i| path[i] == b'/').chain([path.len()]);
         let keys = ends.map(|end| key(&path[..end])).collect();
         let found = match record.status {
-            Status::Copied | Status::AlreadyThere => check(local, &record, progress),
+            Status::Copied | Status::AlreadyThere => check(store, &record, progress),
             Status::Kept | Status::Failed | Status::Left | Status::Planned => Found::NotCopied,
         };
         Checked { keys, found }
@@ -208,20 +221,23 @@ impl Verified {
 }
 
 /// Compares what stands at a record's path with the record.
-fn check(local: &Local, record: &Record, progress: &dyn Progress) -> Found {
+fn check(store: &dyn Store, record: &Record, progress: &dyn Progress) -> Found {
+    if record.unkept.iter().any(|unkept| unkept.what == Unkept::ITSELF) {
+        return Found::NotCopied;
+    }
     let mut comparison = Comparison { record, differences: Vec::new() };
     let (mut bytes, mut unhashed) = (0, false);
-    match local.standing(&record.path) {
+    match store.standing(&record.path) {
         Err(failure) => comparison.note(What::Unreadable(failure.to_string())),
         Ok(None) => comparison.note(What::Missing),
         Ok(Some(standing)) if standing.kind != record.kind => {
             comparison.differs("kind", &format!("{:?}", record.kind), &format!("{:?}", standing.kind));
         }
         Ok(Some(standing)) => {
-            comparison.attributes(local, &standing);
+            comparison.attributes(store, &standing);
             if record.kind == Kind::File {
                 unhashed = record.digests == Digests::default() && record.data_blake3.is_none();
-                bytes = comparison.content(local, &standing, progress);
+                bytes = comparison.content(store, &standing, progress);
             }
         }
     }
@@ -249,7 +265,7 @@ impl Comparison<'_> {
         !self.record.unkept.iter().any(|unkept| unkept.what == what)
     }
 
-    fn attributes(&mut self, local: &Local, standing: &Standing) {
+    fn attributes(&mut self, store: &dyn Store, standing: &Standing) {
         let record = self.record;
         let is_link = record.kind == Kind::Symlink;
         if !is_link && self.took("mode") {
@@ -274,7 +290,7 @@ impl Comparison<'_> {
             if !self.took(&String::from_utf8_lossy(&xattr.name)) {
                 continue;
             }
-            let found = local.xattr(&record.path, &xattr.name);
+            let found = store.xattr(&record.path, &xattr.name);
             if found.as_deref() != Some(&xattr.value) {
                 let found = found.map_or("nothing".into(), |value| escaped(&value).to_string());
                 self.differs(&name, &escaped(&xattr.value).to_string(), &found);
@@ -283,7 +299,7 @@ impl Comparison<'_> {
     }
 
     /// Compares sizes and hashes; returns how many bytes were read.
-    fn content(&mut self, local: &Local, standing: &Standing, progress: &dyn Progress) -> u64 {
+    fn content(&mut self, store: &dyn Store, standing: &Standing, progress: &dyn Progress) -> u64 {
         let record = self.record;
         if standing.size != record.size {
             self.differs("size", &record.size.to_string(), &standing.size.to_string());
@@ -296,8 +312,8 @@ impl Comparison<'_> {
             None if record.digests == Digests::default() => return 0,
             None => Cover::Whole,
         };
-        let hashed = local.read_back(&record.path).map_err(|failure| failure.to_string()).and_then(|file| {
-            hash_standing(&file, record.size, &cover, hashes, progress).map_err(|error| error.to_string())
+        let hashed = store.read_back(&record.path).map_err(|failure| failure.to_string()).and_then(|mut file| {
+            hash_standing(&mut *file, record.size, &cover, hashes, progress).map_err(|error| error.to_string())
         });
         match hashed {
             Err(why) => self.note(What::Unreadable(why)),
@@ -321,11 +337,10 @@ fn hex(digest: Option<&[u8]>) -> String {
 }
 
 /// Tells what is there and in no record. What is in a directory that no record names is not told one by one.
-fn find_extra(local: &Local, recorded: &HashSet<Key>, verified: &mut Verified, each: &mut dyn FnMut(&Difference)) {
+fn find_extra(store: &dyn Store, recorded: &HashSet<Key>, verified: &mut Verified, each: &mut dyn FnMut(&Difference)) {
     let mut open: Vec<Vec<u8>> = vec![Vec::new()];
     while let Some(directory) = open.pop() {
-        let Ok(handle) = local.below().directory(&directory) else { continue };
-        let mut held = names(&*handle).unwrap_or_default();
+        let Ok(mut held) = store.names(&directory) else { continue };
         held.sort();
         for name in held {
             let path = if directory.is_empty() { name } else { [&directory[..], b"/", &name].concat() };
@@ -335,7 +350,7 @@ fn find_extra(local: &Local, recorded: &HashSet<Key>, verified: &mut Verified, e
             if !recorded.contains(&key(&path)) {
                 verified.extra += 1;
                 each(&Difference { path, what: What::Extra });
-            } else if matches!(local.standing(&path), Ok(Some(standing)) if standing.kind == Kind::Directory) {
+            } else if matches!(store.standing(&path), Ok(Some(standing)) if standing.kind == Kind::Directory) {
                 open.push(path);
             }
         }

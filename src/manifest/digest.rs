@@ -59,7 +59,7 @@ impl FromStr for Algorithm {
 }
 
 /// The hashes of one file's content.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Hash, Eq, Debug, Default)]
 pub struct Digests {
     /// BLAKE3.
     pub blake3: Option<[u8; 32]>,

@@ -78,6 +78,8 @@ pub(super) struct Wire<'a> {
     reason: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "is_empty")]
     unkept: Cow<'a, [Unkept]>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    etag: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,6 +160,7 @@ impl Record {
             status: self.status,
             reason: self.reason.as_deref().map(Cow::Borrowed),
             unkept: Cow::Borrowed(&self.unkept),
+            etag: self.etag.as_deref().map(Cow::Borrowed),
         };
         // Writing to memory can not fail, and no map here has a key that is not text.
         let _ = serde_json::to_writer(&mut *out, &wire);
@@ -204,6 +207,7 @@ impl Wire<'_> {
             status: self.status,
             reason: self.reason.map(Cow::into_owned),
             unkept: self.unkept.into_owned(),
+            etag: self.etag.map(Cow::into_owned),
         })
     }
 }

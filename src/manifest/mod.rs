@@ -19,8 +19,8 @@ pub use header::{Header, Image, Trailer, VolumeId};
 pub use reader::{Line, Reader, parse};
 pub use record::{Flaw, Record, Status};
 
-/// The folder, at the top of the destination, of offmount's own files.
-pub const FOLDER: &str = ".offmount";
+pub use crate::name::OWN_FOLDER as FOLDER;
+
 /// The manifest's name in [`FOLDER`].
 pub const NAME: &str = "manifest.jsonl";
 /// Its name while a run writes it; what a killed run leaves.

@@ -100,4 +100,6 @@ pub struct Record {
     pub reason: Option<String>,
     /// What the destination did not take.
     pub unkept: Vec<Unkept>,
+    /// What the destination calls the contents, where it has a name for that.
+    pub etag: Option<String>,
 }

@@ -1,14 +1,22 @@
 //! Where copied files go: a [`Sink`] takes entries, a [`Drain`] the bytes of one file.
 //!
-//! [`local`] is a directory of this machine, [`tar`] a stream of tape archive members. A sink never follows a link and
-//! never writes outside its destination, whatever the names it is given.
+//! [`local`] is a directory of this machine, [`tar`] a stream of tape archive members, and [`store`] tells what all
+//! destinations have in common whose files can be read back, and how to add a remote one. A sink never follows a link
+//! and never writes outside its destination, whatever the names it is given.
 
+pub mod half;
 pub mod local;
+pub mod store;
 pub mod tar;
+pub mod url;
 
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
+
+pub use half::{Half, Mark, Token};
+pub use store::{Found, Store};
 
 use crate::bytes::Span;
 use crate::node::{Kind, Node, Unkept, Xattr};
@@ -17,12 +25,15 @@ use crate::time::Time;
 /// What a sink can do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Files taken at a time; `None`: as many as there are threads.
+    /// Files taken at a time; `None`: as many as there are threads. A [`Store`] far away asks for more than those.
     pub lanes: Option<usize>,
     /// Longest name of one file, in bytes.
     pub name_max: usize,
     /// Directories are finished one after the other, children first: a finished one may shut us out.
     pub finish_in_order: bool,
+    /// Reading back costs more than it proves: what stands there is recognised by the manifest, and by the size, the time
+    /// and the ETag that the destination tells.
+    pub is_far: bool,
 }
 
 /// One path to make, with all that is to be restored of it.
@@ -45,6 +56,21 @@ pub struct Entry<'a> {
 /// What became of an entry that was made: the attributes that the destination did not take.
 pub type Made = Vec<Unkept>;
 
+/// What became of a file.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Committed {
+    /// The attributes that the destination did not take.
+    pub unkept: Made,
+    /// What the destination calls its contents, where it has a name for that ([`Standing::etag`]).
+    pub etag: Option<String>,
+}
+
+impl From<Made> for Committed {
+    fn from(unkept: Made) -> Self {
+        Committed { unkept, etag: None }
+    }
+}
+
 /// Why an entry was not made.
 #[derive(Debug)]
 pub enum Failure {
@@ -54,6 +80,8 @@ pub enum Failure {
     Full,
     /// The destination as a whole is gone: a pipe closed, a device pulled out.
     Gone(io::Error),
+    /// It may do when tried again: a connection was lost, a server is busy.
+    Passing(String),
     /// This entry can not be made, others may.
     Refused(String),
 }
@@ -76,6 +104,7 @@ impl fmt::Display for Failure {
             Failure::Stands(what) => write!(f, "{what} stands there and was kept"),
             Failure::Full => f.write_str("the destination is full"),
             Failure::Gone(error) => write!(f, "the destination is gone: {error}"),
+            Failure::Passing(why) => f.write_str(why),
             Failure::Refused(why) => f.write_str(why),
         }
     }
@@ -102,6 +131,23 @@ pub struct Standing {
     pub device: Option<(u32, u32)>,
     /// Where a symbolic link leads.
     pub target: Vec<u8>,
+    /// What the destination calls the contents of a file: the same as long as they are. `None` where it has no such name.
+    pub etag: Option<String>,
+}
+
+/// Reads a file that stands in a destination.
+pub trait ReadBack {
+    /// Reads at an offset, as much as comes at once; 0 at the end. Offsets mostly ascend.
+    ///
+    /// # Errors
+    /// Those of reading.
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+impl ReadBack for File {
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        FileExt::read_at(self, buffer, offset)
+    }
 }
 
 /// Takes entries, from many threads at once. Directories come before what is in them, and are finished after it.
@@ -126,7 +172,7 @@ pub trait Sink: Sync {
     ///
     /// # Errors
     /// [`Failure`].
-    fn read_back(&self, _path: &[u8]) -> Result<File, Failure> {
+    fn read_back(&self, _path: &[u8]) -> Result<Box<dyn ReadBack + '_>, Failure> {
         Err(Failure::Refused("the destination can not be read".into()))
     }
 
@@ -144,11 +190,26 @@ pub trait Sink: Sync {
     /// [`Failure`].
     fn directory(&self, entry: &Entry<'_>) -> Result<(), Failure>;
 
-    /// Begins a file. Nothing stands under its name until the drain is committed.
+    /// In parts of how many bytes a file of this size is sent, if it can be gone on with after an interruption.
+    fn part_size(&self, _size: u64) -> Option<u64> {
+        None
+    }
+
+    /// Called once, before anything is made: what half-sent files are in the destination and not in `kept` is of no use to
+    /// anyone, and is cleared away.
     ///
     /// # Errors
     /// [`Failure`].
-    fn create<'a>(&'a self, entry: &'a Entry<'a>) -> Result<Box<dyn Drain + 'a>, Failure>;
+    fn sweep(&self, _kept: &[&Token]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Begins a file, or goes on with `half` of it, if that is still there. Nothing stands under its name until the drain
+    /// is committed.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn create<'a>(&'a self, entry: &'a Entry<'a>, half: Option<&Half>) -> Result<Box<dyn Drain + 'a>, Failure>;
 
     /// Makes a symbolic link, named pipe, socket or device.
     ///
@@ -169,17 +230,48 @@ pub trait Sink: Sync {
     fn finish_directory(&self, entry: &Entry<'_>) -> Result<Made, Failure>;
 }
 
-/// Takes the bytes of one file. Dropped before it is committed, it leaves nothing behind.
+/// Takes the bytes of one file. Dropped before it is committed or suspended, it leaves nothing behind.
 pub trait Drain {
+    /// What finds the file again if it is left half-sent; null where it can not be gone on with.
+    fn token(&self) -> Token {
+        Token::Null
+    }
+
+    /// Bytes from the start of the file, holes counted, that the destination holds already: the end of one of the marks of
+    /// the [`Half`] that was gone on with, or 0. Writing begins there.
+    fn held(&self) -> u64 {
+        0
+    }
+
+    /// Whether the bytes at an offset below [`Drain::held`] are these, as far as looking costs little. They are the
+    /// source's; that they are those that were sent is proved already, by the journal.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn holds(&mut self, _offset: u64, _bytes: &[u8]) -> Result<bool, Failure> {
+        Ok(true)
+    }
+
     /// Writes bytes at an offset; offsets ascend. What is never written reads as zero.
     ///
     /// # Errors
     /// [`Failure`].
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Failure>;
 
+    /// The parts that the destination took for good since this was last asked. Never waits. Asked after every part.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn taken(&mut self) -> Result<Vec<Mark>, Failure> {
+        Ok(Vec::new())
+    }
+
+    /// Leaves the file half-sent, for [`Sink::create`] to go on with.
+    fn suspend(self: Box<Self>) {}
+
     /// Restores the attributes and makes the file appear under its name, whole.
     ///
     /// # Errors
     /// [`Failure`].
-    fn commit(self: Box<Self>) -> Result<Made, Failure>;
+    fn commit(self: Box<Self>) -> Result<Committed, Failure>;
 }

@@ -9,7 +9,7 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, pwrite};
 
-use super::super::{Drain, Entry, Failure, Made};
+use super::super::{Committed, Drain, Entry, Failure};
 use super::{Folder, Local, failed, stands};
 
 /// What the destination's filesystem turned out to be able to do; all of it until it refuses.
@@ -159,7 +159,7 @@ impl Drain for Writing<'_> {
         Ok(())
     }
 
-    fn commit(mut self: Box<Self>) -> Result<Made, Failure> {
+    fn commit(mut self: Box<Self>) -> Result<Committed, Failure> {
         if self.end < self.entry.node.size {
             ftruncate(&self.file, self.entry.node.size).map_err(|e| failed("setting its length", e))?;
         }
@@ -175,6 +175,6 @@ impl Drain for Writing<'_> {
             },
             done => done.map_err(|e| failed("naming it", e))?,
         }
-        Ok(made)
+        Ok(made.into())
     }
 }

@@ -15,7 +15,7 @@ pub use folder::{Folder, names};
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,12 +27,14 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use self::attributes::Maker;
-use super::{Drain, Entry, Failure, Limits, Made, Sink, Standing};
+use super::{Drain, Entry, Failure, Found, Half, Limits, Made, ReadBack, Sink, Standing, Store};
+use crate::name::OWN_FOLDER;
 use crate::node::Kind;
 
 /// A directory of this machine, with all below it.
 pub struct Local {
     below: Beneath,
+    found: Found,
     folder: Option<Folder>,
     maker: Maker,
     name_max: usize,
@@ -43,38 +45,28 @@ pub struct Local {
     ways: file::Ways,
 }
 
-/// How the destination was found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Found {
-    /// It was missing or empty.
-    Empty,
-    /// It holds an earlier copy, with offmount's own folder.
-    Copy,
-    /// It holds something else.
-    Other,
-}
-
 impl Local {
     /// Opens `path` as a destination, making it if it is missing, and offmount's own folder in it. `None` where another run
     /// is at work there.
     ///
     /// # Errors
     /// Those of making and opening.
-    pub fn open(path: &Path, folder: &str) -> io::Result<Option<(Self, Found)>> {
+    pub fn open(path: &Path) -> io::Result<Option<Self>> {
         std::fs::create_dir_all(path)?;
         let below = open_root(path)?;
         let held = names(below.root())?;
-        let found = match held.iter().any(|name| name == folder.as_bytes()) {
+        let found = match held.iter().any(|name| name == OWN_FOLDER.as_bytes()) {
             true => Found::Copy,
             false if held.is_empty() => Found::Empty,
             false => Found::Other,
         };
-        let Some(folder) = Folder::open(below.root(), folder)? else { return Ok(None) };
+        let Some(folder) = Folder::open(below.root(), OWN_FOLDER)? else { return Ok(None) };
         let name_max = rustix::fs::fstatvfs(below.root())?.f_namemax;
         let local = Local {
             name_max: usize::try_from(name_max).unwrap_or(255).clamp(1, 255),
             hands_down: AtomicBool::new(attributes::hands_down(below.root())),
             below,
+            found,
             folder: Some(folder),
             maker: Maker::this(),
             older: Mutex::default(),
@@ -83,7 +75,7 @@ impl Local {
         if found != Found::Empty {
             local.note_older(b"");
         }
-        Ok(Some((local, found)))
+        Ok(Some(local))
     }
 
     /// Opens `path` as it is, to look only.
@@ -94,6 +86,7 @@ impl Local {
         let below = open_root(path)?;
         Ok(Local {
             below,
+            found: Found::Copy,
             folder: None,
             maker: Maker::this(),
             name_max: 255,
@@ -106,16 +99,6 @@ impl Local {
     /// offmount's own folder; `None` where the destination is only looked at.
     pub fn folder(&self) -> Option<&Folder> {
         self.folder.as_ref()
-    }
-
-    /// The directories below.
-    pub fn below(&self) -> &Beneath {
-        &self.below
-    }
-
-    /// The value of an extended attribute; `None` where there is none of this name.
-    pub fn xattr(&self, path: &[u8], name: &[u8]) -> Option<Vec<u8>> {
-        standing::xattr(&self.below, path, name)
     }
 
     /// Bytes and files that still fit.
@@ -191,7 +174,11 @@ impl Local {
     }
 }
 
-fn open_root(path: &Path) -> io::Result<Beneath> {
+/// Opens a directory, and with it all below it.
+///
+/// # Errors
+/// Those of opening.
+pub fn open_root(path: &Path) -> io::Result<Beneath> {
     let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
     Ok(Beneath::new(openat(rustix::fs::CWD, path, flags, Mode::empty())?))
 }
@@ -218,7 +205,7 @@ fn stands(parent: &OwnedFd, name: &[u8]) -> Failure {
 impl Sink for Local {
     fn limits(&self) -> Limits {
         let finish_in_order = !self.maker.is_root();
-        Limits { lanes: None, name_max: self.name_max, finish_in_order }
+        Limits { lanes: None, name_max: self.name_max, finish_in_order, is_far: false }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
@@ -232,8 +219,8 @@ impl Sink for Local {
         self.older.lock().unwrap_or_else(PoisonError::into_inner).contains(&key(path))
     }
 
-    fn read_back(&self, path: &[u8]) -> Result<File, Failure> {
-        standing::open(&self.below, path)
+    fn read_back(&self, path: &[u8]) -> Result<Box<dyn ReadBack + '_>, Failure> {
+        Ok(Box::new(standing::open(&self.below, path)?))
     }
 
     fn restore(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
@@ -266,7 +253,7 @@ impl Sink for Local {
         Ok(())
     }
 
-    fn create<'a>(&'a self, entry: &'a Entry<'a>) -> Result<Box<dyn Drain + 'a>, Failure> {
+    fn create<'a>(&'a self, entry: &'a Entry<'a>, _half: Option<&Half>) -> Result<Box<dyn Drain + 'a>, Failure> {
         Ok(Box::new(file::Writing::begin(self, entry)?))
     }
 
@@ -310,5 +297,41 @@ impl Sink for Local {
     fn finish_directory(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
         let dir = self.below.directory(entry.path).map_err(|e| failed("opening a directory", e))?;
         Ok(self.maker.restore(&dir, entry, self.inherits()))
+    }
+}
+
+impl Store for Local {
+    fn found(&self) -> Found {
+        self.found
+    }
+
+    fn get_own(&self, name: &str) -> Result<Option<Box<dyn Read + '_>>, Failure> {
+        let path = format!("{OWN_FOLDER}/{name}");
+        match standing::look(&self.below, path.as_bytes())? {
+            Some(standing) if standing.kind == Kind::File => {
+                Ok(Some(Box::new(standing::open(&self.below, path.as_bytes())?)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn put_own(&self, name: &str, mut file: &File) -> Result<(), Failure> {
+        let Some(folder) = &self.folder else {
+            return Err(Failure::Refused("the destination is not open to write".into()));
+        };
+        let mut put = || -> io::Result<()> {
+            io::Seek::rewind(&mut file)?;
+            io::copy(&mut file, &mut folder.create(name)?).map(drop)
+        };
+        put().map_err(|error| Failure::of("writing it", error))
+    }
+
+    fn names(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
+        let handle = self.below.directory(directory).map_err(|e| failed("opening a directory", e))?;
+        names(&*handle).map_err(|error| Failure::of("listing a directory", error))
+    }
+
+    fn xattr(&self, path: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+        standing::xattr(&self.below, path, name)
     }
 }

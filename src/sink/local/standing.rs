@@ -46,6 +46,7 @@ fn of(stat: &Stat) -> Standing {
         identity: (stat.st_dev, stat.st_ino),
         device: is_device.then(|| (major(stat.st_rdev), minor(stat.st_rdev))),
         target: Vec::new(),
+        etag: None,
     }
 }
 

@@ -16,7 +16,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::member::{Member, padding};
-use super::{Drain, Entry, Failure, Limits, Made, Sink};
+use super::{Committed, Drain, Entry, Failure, Half, Limits, Made, Sink};
 use crate::node::{Kind, Unkept};
 
 /// A stream of tape archive members, one after the other.
@@ -84,14 +84,14 @@ impl Tar {
 
 impl Sink for Tar {
     fn limits(&self) -> Limits {
-        Limits { lanes: Some(1), name_max: 255, finish_in_order: true }
+        Limits { lanes: Some(1), name_max: 255, finish_in_order: true, is_far: false }
     }
 
     fn directory(&self, entry: &Entry<'_>) -> Result<(), Failure> {
         self.put_whole(&Member::empty_directory(entry)).map(drop)
     }
 
-    fn create<'a>(&'a self, entry: &'a Entry<'a>) -> Result<Box<dyn Drain + 'a>, Failure> {
+    fn create<'a>(&'a self, entry: &'a Entry<'a>, _half: Option<&Half>) -> Result<Box<dyn Drain + 'a>, Failure> {
         let member = Member::of(entry);
         self.lock().put(&member.header())?;
         let left = entry.data.iter().map(|span| span.len()).sum();
@@ -131,13 +131,13 @@ impl Drain for Writing<'_> {
         self.tar.lock().put(bytes)
     }
 
-    fn commit(mut self: Box<Self>) -> Result<Made, Failure> {
+    fn commit(mut self: Box<Self>) -> Result<Committed, Failure> {
         if self.left > 0 {
             return Err(Failure::Gone(io::Error::other("fewer bytes than were announced")));
         }
         self.tar.lock().put(padding(self.size))?;
         self.size = 0;
-        Ok(std::mem::take(&mut self.unkept))
+        Ok(std::mem::take(&mut self.unkept).into())
     }
 }
 

@@ -1,0 +1,59 @@
+//! Trying again what may pass: [`patiently`].
+
+use std::time::{Duration, Instant};
+
+use crate::progress::Progress;
+use crate::sink::Failure;
+
+/// How long to go on without success.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The first wait; each is twice the last.
+const FIRST: Duration = Duration::from_millis(250);
+
+/// The longest wait.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// How often a wait looks whether the user asks to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Waits between attempts, longer each time.
+pub struct Patience {
+    began: Instant,
+    next: Duration,
+}
+
+impl Patience {
+    /// Nothing has failed yet.
+    pub fn new() -> Self {
+        Patience { began: Instant::now(), next: FIRST }
+    }
+
+    /// Waits before the next attempt; false where there should be none: patience is at its end, or the user asks to stop.
+    pub fn wait(&mut self, progress: &dyn Progress) -> bool {
+        if self.began.elapsed() + self.next > PATIENCE {
+            return false;
+        }
+        let until = Instant::now() + self.next;
+        while Instant::now() < until {
+            if progress.interrupted() {
+                return false;
+            }
+            std::thread::sleep(LOOK);
+        }
+        self.next = (self.next * 2).min(LONGEST);
+        !progress.interrupted()
+    }
+}
+
+/// Does something, and again for as long as what fails may pass.
+pub fn patiently<T>(progress: &dyn Progress, mut attempt: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    let mut patience = Patience::new();
+    loop {
+        match attempt() {
+            Err(Failure::Passing(why)) if !patience.wait(progress) => return Err(Failure::Passing(why)),
+            Err(Failure::Passing(_)) => {}
+            done => return done,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! A copy to another machine or service: [`to_remote`].
+//!
+//! Manifest and sums are written here, in a folder of this machine, and put into the destination at the end, whatever end
+//! that is. The next run reads them here; where they are gone, or another machine wrote newer ones, from the destination.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::previous::Previous;
+use super::run::{Prepared, pool, through_folder};
+use super::{Error, Outcome, Request, Stopped};
+use crate::manifest::{Algorithm, FOLDER, NAME};
+use crate::progress::Progress;
+use crate::sink::local::{Folder, open_root};
+use crate::sink::{Failure, Store};
+
+/// Files taken at a time where a store does not say.
+const LANES: usize = 4;
+
+/// Copies what `request` selects to `store`, with its state in the directory `state` of this machine.
+pub fn to_remote(
+    request: &Request<'_>,
+    store: &dyn Store,
+    state: &Path,
+    progress: &dyn Progress,
+) -> Result<Outcome, Error> {
+    let folder = state_folder(state)?.ok_or(Error::Busy)?;
+    fetch_manifest(store, &folder)?;
+    let limits = store.limits();
+    // Lanes wait for the network, mostly: there are more of them than cores.
+    let pool = pool(limits.lanes.unwrap_or(LANES).max(request.threads.unwrap_or(1)))?;
+    let prepared = pool.install(|| Prepared::new(request, limits.name_max, progress))?;
+    let previous = Previous::read(&folder)?;
+    let (mut outcome, published) = through_folder(request, store, &folder, prepared, &previous, &pool, progress)?;
+    published?;
+    if !matches!(outcome.stopped, Some(Stopped::DestinationGone(_)))
+        && let Err(failure) = upload(store, &folder, progress)
+    {
+        let note =
+            format!("the manifest could not be put into the destination ({failure}); it is in {}", state.display());
+        outcome.notes.push(note);
+        outcome.stopped.get_or_insert(Stopped::DestinationGone(failure.to_string()));
+    }
+    Ok(outcome)
+}
+
+/// The folder of a run's state; `None` where another run has it.
+fn state_folder(state: &Path) -> Result<Option<Folder>, Error> {
+    let failed = |error| Error::Destination(format!("opening the state folder {}", state.display()), error);
+    fs::create_dir_all(state).map_err(failed)?;
+    let root = open_root(state).map_err(failed)?;
+    Folder::open(root.root(), FOLDER).map_err(failed)
+}
+
+/// Fetches the manifest that the destination holds, unless it is the one that is known here.
+fn fetch_manifest(store: &dyn Store, folder: &Folder) -> Result<(), Error> {
+    let failed = |error| Error::Destination("reading the manifest in the destination".into(), error);
+    let refused = |failure: Failure| failed(io::Error::other(failure.to_string()));
+    let here = folder.open_file(NAME).map_err(failed)?;
+    let here = here.map(|file| file.metadata().map(|it| it.len())).transpose().map_err(failed)?;
+    let path = format!("{FOLDER}/{NAME}");
+    let there = store.standing(path.as_bytes()).map_err(refused)?.map(|standing| standing.size);
+    if there.is_none() || there == here {
+        return Ok(());
+    }
+    let Some(mut manifest) = store.get_own(NAME).map_err(refused)? else { return Ok(()) };
+    let name = Previous::next_killed(folder);
+    let mut file = folder.create(&format!("{name}.fetched")).map_err(failed)?;
+    copy_all(&mut *manifest, &mut file).map_err(failed)?;
+    folder.rename(&format!("{name}.fetched"), &name).map_err(failed)
+}
+
+fn copy_all(from: &mut dyn Read, to: &mut File) -> io::Result<()> {
+    io::copy(from, to).map(drop)
+}
+
+/// Puts manifest and sums into the destination.
+fn upload(store: &dyn Store, folder: &Folder, progress: &dyn Progress) -> Result<(), Failure> {
+    let names = Algorithm::ALL.into_iter().map(Algorithm::sums_name).chain([NAME]);
+    for name in names {
+        let file = folder.open_file(name).map_err(|error| Failure::of("reading the manifest", error))?;
+        if let Some(file) = file {
+            super::patience::patiently(progress, || store.put_own(name, &file))?;
+        }
+    }
+    Ok(())
+}

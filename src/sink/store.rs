@@ -1,0 +1,112 @@
+//! A destination that can be looked at, read back and gone on with: [`Store`], and how one is opened by its URL, [`open()`].
+//!
+//! # How to add a remote destination
+//! 1. One folder or file in `sink/`, behind a feature; the type implements [`Sink`](super::Sink) and [`Store`], and nothing
+//!    outside that folder names the client library. Where that library is asynchronous, the runtime lives in there too.
+//! 2. One row in [`SCHEMES`] and one arm in [`open()`].
+//! 3. What can pass (a connection lost, a timeout, a server's 5xx) is [`Failure::Passing`]: the copy waits and tries
+//!    again, so a sink need not. What can not pass is [`Failure::Gone`] where it stops everything (credentials, a bucket
+//!    that is missing), [`Failure::Full`] for a quota, [`Failure::Refused`] where it befalls one file.
+//! 4. An attribute that the destination does not keep is told as [`Unkept`](crate::node::Unkept); the manifest keeps it.
+//!    Of a file that it can not hold at all (a device), that is [`Unkept::ITSELF`](crate::node::Unkept::ITSELF).
+//! 5. The manifest is written on this machine while the copy runs (in its state folder), and given to
+//!    [`Store::put_own`] at the end, also where the run stopped early. A run that finds no state here asks
+//!    [`Store::get_own`] for what an earlier one left. offmount's own files go to `.offmount/` below the destination.
+//! 6. Files of at least two parts are resumed: [`super::half`] tells how.
+
+use std::fs::File;
+use std::io::Read;
+
+use super::url::Url;
+use super::{Failure, Sink};
+
+/// How a destination was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// It was missing or empty.
+    Empty,
+    /// It holds an earlier copy, with offmount's own folder.
+    Copy,
+    /// It holds something else.
+    Other,
+}
+
+/// A digest as a destination computed it.
+pub type Digest = Vec<u8>;
+
+/// A [`Sink`] whose files stay where they are: they can be looked at, read back, and added to by another run.
+pub trait Store: Sink + Send {
+    /// How it was found.
+    fn found(&self) -> Found;
+
+    /// One of offmount's own files, by its name in the folder; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn get_own(&self, name: &str) -> Result<Option<Box<dyn Read + '_>>, Failure>;
+
+    /// Puts one of offmount's own files in its folder, in place of what has the name. Read from the file's start.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn put_own(&self, name: &str, file: &File) -> Result<(), Failure>;
+
+    /// The names in a directory of the destination; the empty path is its top. `.offmount` may be among them.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn names(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, Failure>;
+
+    /// The value of an extended attribute; `None` where there is none of this name.
+    fn xattr(&self, _path: &[u8], _name: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Which of the algorithms `wanted` (`blake3`, `sha256`, `sha1`, `md5`) [`Store::hash_there`] computes, if any.
+    fn hashes_there<'n>(&self, _wanted: &[&'n str]) -> Option<&'n str> {
+        None
+    }
+
+    /// Digests of files, computed where they are and not sent here; `None` for one that could not be.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn hash_there(&self, paths: &[&[u8]], _algorithm: &str) -> Result<Vec<Option<Digest>>, Failure> {
+        Ok(vec![None; paths.len()])
+    }
+}
+
+/// What a user may say about remote destinations, besides the URL.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// The command in place of `ssh`, with its arguments.
+    pub ssh: Option<String>,
+    /// Only look: nothing is made, not even a directory.
+    pub look_only: bool,
+}
+
+/// A scheme, the feature that brings it, whether this program was built with it, and its form.
+type Row = (&'static str, &'static str, bool, &'static str);
+
+/// All schemes there are.
+pub const SCHEMES: &[Row] = &[("sftp", "sftp", cfg!(feature = "sftp"), "sftp://[USER@]HOST[:PORT]/PATH")];
+
+/// Why a destination could not be opened: what is wrong and what to do, in words.
+pub type Unopened = String;
+
+/// Opens a remote destination.
+///
+/// # Errors
+/// In words: an unknown scheme, a host that can not be reached, credentials that are refused.
+pub fn open(url: &Url, _options: &Options) -> Result<Box<dyn Store>, Unopened> {
+    Err(unknown(&url.scheme))
+}
+
+fn unknown(scheme: &str) -> Unopened {
+    if let Some((_, feature, ..)) = SCHEMES.iter().find(|row| row.0 == scheme) {
+        return format!("this offmount was built without {scheme}:// (cargo feature `{feature}`)");
+    }
+    let known: Vec<&str> = SCHEMES.iter().filter(|row| row.2).map(|row| row.3).collect();
+    let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+    format!("{scheme}:// is no destination that offmount knows; there are DIR, tar:FILE, and of URLs: {known}")
+}
