@@ -6,12 +6,25 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::ending::{Ending, ending};
 use super::{Chain, Cluster, ClusterSet, Flaw, Layout, Link, Runs, Table, follow};
 use crate::node::{NodeId, Trust};
 use crate::source::SourceGone;
 
 /// Steps spent on one broken chain, beyond 64 for each of its clusters.
 const PATIENCE: u64 = 1 << 16;
+
+/// Loose chains that are tried as one file's end.
+const MOST_TAILS: usize = 256;
+
+/// What may be guessed while a way for a broken chain is searched.
+#[derive(Clone, Copy)]
+struct Means {
+    /// The end may be a loose chain.
+    tails: bool,
+    /// The cluster behind may be taken although something else leads to it.
+    pointed: bool,
+}
 
 /// A file, or a directory, that says which clusters it has.
 #[derive(Clone, Debug)]
@@ -22,6 +35,8 @@ pub struct Claim {
     pub start: Cluster,
     /// How many clusters its size needs.
     pub need: u32,
+    /// How many bytes were written to it; 0 where that is not known.
+    pub written: u64,
     /// Its clusters, where they are known without the table: a directory was read, or the file is contiguous.
     pub known: Option<Runs>,
     /// What says so is in order: its checksum agrees, where there is one.
@@ -297,35 +312,59 @@ impl<'t> Allocation<'t> {
         }
     }
 
-    /// True for a cluster in use that nobody owns and nothing leads to: the rest of a broken chain begins there.
-    fn is_loose(&self, cluster: Cluster) -> Result<bool, SourceGone> {
+    /// True for a cluster in use that nobody owns and no file begins at.
+    fn is_open(&self, cluster: Cluster) -> Result<bool, SourceGone> {
         Ok(self.owners[cluster.number() as usize] == 0
             && !self.starts.contains(cluster)
-            && self.table.links(cluster)?.is_used()
-            && !self.table.pointed()?.contains(cluster))
+            && self.table.links(cluster)?.is_used())
+    }
+
+    /// True for a cluster in use that nobody owns and nothing leads to: the rest of a broken chain begins there.
+    fn is_loose(&self, cluster: Cluster) -> Result<bool, SourceGone> {
+        Ok(self.is_open(cluster)? && !self.table.pointed()?.contains(cluster))
     }
 
     /// Pieces a broken chain together: where the table leads astray, the cluster behind is taken if it is loose, and
     /// with `tails`, what is missing at the end if one loose chain has exactly that length. False where nothing fits.
     fn stitch(&mut self, index: u32, tails: bool) -> Result<bool, SourceGone> {
-        let Claim { id, start, need, .. } = self.claims[index as usize];
+        let Claim { id, start, need, written, .. } = self.claims[index as usize];
         let flaw = follow(self.table, start, need)?.flaw;
-        let Some(runs) = self.search(start, need, tails)? else { return Ok(false) };
+        let mut found = self.search(start, need, written, Means { tails, pointed: false })?;
+        if tails && found.as_ref().is_none_or(|(_, ending)| *ending == Ending::Elsewhere) {
+            let bold = self.search(start, need, written, Means { tails: false, pointed: true })?;
+            found = bold.filter(|(_, ending)| *ending == Ending::Visible).or(found);
+        }
+        let Some((runs, ending)) = found else { return Ok(false) };
+        // A circle was hardly made by chance alone: whatever wrote it may have meant the file to end there.
+        let doubt = matches!(flaw, Some(Flaw::Loop(_))) || ending == Ending::Elsewhere;
+        let trust = if doubt { Trust::Doubtful } else { Trust::Unproven };
         self.own(index, &runs);
         self.heads = None;
-        self.verdicts.insert(id, Verdict { runs, trust: Trust::Unproven, flaw, shared: None });
+        self.verdicts.insert(id, Verdict { runs, trust, flaw, shared: None });
         Ok(true)
     }
 
-    fn search(&mut self, start: Cluster, need: u32, tails: bool) -> Result<Option<Runs>, SourceGone> {
+    fn ending(&self, runs: &Runs, written: u64) -> Result<Ending, SourceGone> {
+        ending(self.table.source(), self.layout(), runs, written)
+    }
+
+    /// Searches a way for a broken chain: the first whose end shows that it is the file's, or else the first at all.
+    fn search(
+        &mut self,
+        start: Cluster,
+        need: u32,
+        written: u64,
+        means: Means,
+    ) -> Result<Option<(Runs, Ending)>, SourceGone> {
         if self.owners[start.number() as usize] != 0 {
             return Ok(None);
         }
+        let mut found = None;
         let mut runs = Runs::default();
         let mut seen: HashSet<Cluster> = HashSet::new();
         let mut branches: Vec<(u32, Cluster)> = vec![(0, start)];
         let mut patience = u64::from(need) * 64 + PATIENCE;
-        let mut tails = if tails { 64 } else { 0 };
+        let mut tails = if means.tails { 64 } else { 0 };
         while let Some((count, cluster)) = branches.pop() {
             while runs.count() > count {
                 runs.last().map(|last| seen.remove(&last));
@@ -340,45 +379,86 @@ impl<'t> Allocation<'t> {
             let links = self.table.links(cluster)?;
             if runs.count() == need {
                 if links.iter().any(|link| link == Link::End) {
-                    return Ok(Some(runs));
+                    match self.ending(&runs, written)? {
+                        Ending::Elsewhere => found = found.or_else(|| Some((runs.clone(), Ending::Elsewhere))),
+                        ending => return Ok(Some((runs, ending))),
+                    }
                 }
                 continue;
             }
-            let options = self.options(cluster, &seen)?;
+            let options = self.options(cluster, &seen, means.pointed)?;
             if options.is_empty() && tails > 0 {
                 tails -= 1;
-                if let Some(tail) = self.loose_chain(need - runs.count(), &seen)? {
-                    runs.extend(&tail);
-                    return Ok(Some(runs));
+                match self.tail(&runs, need, written, &seen)? {
+                    Some((whole, Ending::Elsewhere)) => found = found.or(Some((whole, Ending::Elsewhere))),
+                    Some(whole) => return Ok(Some(whole)),
+                    None => {}
                 }
             }
             // The best is tried first, so it is pushed last.
             branches.extend(options.into_iter().rev().map(|next| (runs.count(), next)));
         }
-        Ok(None)
+        Ok(found)
     }
 
-    /// Where a chain may go on, best first.
-    fn options(&self, cluster: Cluster, seen: &HashSet<Cluster>) -> Result<Vec<Cluster>, SourceGone> {
+    /// Where a chain may go on, best first; with `pointed`, also to a cluster behind that something else leads to.
+    fn options(&self, cluster: Cluster, seen: &HashSet<Cluster>, pointed: bool) -> Result<Vec<Cluster>, SourceGone> {
         let mut options = Vec::new();
-        if let Some(behind) = self.layout().after(cluster)
-            && !seen.contains(&behind)
+        let behind = self.layout().after(cluster).filter(|behind| !seen.contains(behind));
+        if let Some(behind) = behind
             && self.is_loose(behind)?
         {
             options.push(behind);
         }
         for link in self.table.links(cluster)?.iter() {
-            let Link::Next(next) = link else { continue };
-            let free = self.owners[next.number() as usize] == 0 && !self.starts.contains(next);
-            if free && !seen.contains(&next) && !options.contains(&next) && self.table.links(next)?.is_used() {
+            if let Link::Next(next) = link
+                && !seen.contains(&next)
+                && !options.contains(&next)
+                && self.is_open(next)?
+            {
                 options.push(next);
             }
+        }
+        if let Some(behind) = behind.filter(|behind| pointed && !options.contains(behind))
+            && self.is_open(behind)?
+        {
+            options.push(behind);
         }
         Ok(options)
     }
 
-    /// The one loose chain that has exactly `length` clusters.
-    fn loose_chain(&mut self, length: u32, seen: &HashSet<Cluster>) -> Result<Option<Runs>, SourceGone> {
+    /// `runs` with what is missing at their end: the one loose chain of that length, or of several the one that shows
+    /// the file's end.
+    fn tail(
+        &mut self,
+        runs: &Runs,
+        need: u32,
+        written: u64,
+        seen: &HashSet<Cluster>,
+    ) -> Result<Option<(Runs, Ending)>, SourceGone> {
+        let heads = self.loose_chains(need - runs.count())?;
+        let (mut visible, mut only) = (Vec::new(), None);
+        for &head in heads.iter().take(MOST_TAILS) {
+            let chain = self.lost_chain(head)?;
+            if chain.runs.clusters().any(|cluster| seen.contains(&cluster)) {
+                continue;
+            }
+            let mut whole = runs.clone();
+            whole.extend(&chain.runs);
+            match self.ending(&whole, written)? {
+                Ending::Visible => visible.push(whole),
+                ending => only = Some((whole, ending)),
+            }
+        }
+        Ok(match visible.len() {
+            0 if heads.len() == 1 => only,
+            1 => visible.pop().map(|whole| (whole, Ending::Visible)),
+            _ => None,
+        })
+    }
+
+    /// First clusters of the loose chains that have exactly `length` clusters.
+    fn loose_chains(&mut self, length: u32) -> Result<Vec<Cluster>, SourceGone> {
         if self.heads.is_none() {
             let mut heads: HashMap<u32, Vec<Cluster>> = HashMap::new();
             for head in self.lost()? {
@@ -389,11 +469,7 @@ impl<'t> Allocation<'t> {
             }
             self.heads = Some(heads);
         }
-        let heads = self.heads.as_ref().and_then(|heads| heads.get(&length));
-        let Some([head]) = heads.map(Vec::as_slice) else { return Ok(None) };
-        let chain = self.lost_chain(*head)?;
-        let fresh = chain.runs.clusters().all(|cluster| !seen.contains(&cluster));
-        Ok(fresh.then_some(chain.runs))
+        Ok(self.heads.as_ref().and_then(|heads| heads.get(&length)).cloned().unwrap_or_default())
     }
 
     /// The first clusters of chains that nobody owns, in ascending order.
@@ -439,7 +515,7 @@ impl<'t> Allocation<'t> {
     /// The last resort: where the table knows nothing of a chain, files mostly lie in one piece; with `gaps`, the
     /// clusters of others are skipped, or what is missing is lost. False where nothing was decided.
     fn guess(&mut self, index: u32, gaps: bool) -> Result<bool, SourceGone> {
-        let Claim { id, start, need, .. } = self.claims[index as usize];
+        let Claim { id, start, need, written, .. } = self.claims[index as usize];
         let chain = follow(self.table, start, need)?;
         let silent = matches!(chain.flaw, Some(Flaw::Free(_) | Flaw::Unreadable(_) | Flaw::Invalid(..)));
         let mut runs = chain.runs;
@@ -455,8 +531,15 @@ impl<'t> Allocation<'t> {
         if whole.is_none() && !gaps {
             return Ok(false);
         }
-        let doubt = whole.is_some() || shared.is_some();
-        let trust = if doubt { Trust::Doubtful } else { Trust::Partial };
+        let proven = match &whole {
+            Some(whole) => shared.is_none() && self.ending(whole, written)? == Ending::Visible,
+            None => false,
+        };
+        let trust = match whole {
+            Some(_) if proven => Trust::Unproven,
+            None if shared.is_none() => Trust::Partial,
+            _ => Trust::Doubtful,
+        };
         let runs = whole.unwrap_or(runs);
         self.own(index, &runs);
         self.verdicts.insert(id, Verdict { runs, trust, flaw: chain.flaw, shared });

@@ -5,6 +5,7 @@
 
 mod allocation;
 mod chain;
+mod ending;
 mod lookup;
 mod object;
 mod table;

@@ -124,6 +124,11 @@ impl Table {
         Table { source, width, layout, bytes, copies, pointed: OnceLock::new() }
     }
 
+    /// What the volume is read from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// Form of the entries.
     pub fn width(&self) -> Width {
         self.width

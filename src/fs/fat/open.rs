@@ -215,6 +215,11 @@ impl Fat {
         })
     }
 
+    /// True if a table begins with the media byte, as all do.
+    pub(super) fn table_begins(&self) -> bool {
+        table_begins(&self.source, 0, &self.geometry).unwrap_or(false)
+    }
+
     /// The label in the root directory, or else the boot sector's.
     pub(super) fn label(&self) -> Option<Vec<u8>> {
         let mut found = None;

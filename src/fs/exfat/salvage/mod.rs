@@ -132,7 +132,7 @@ impl<'f> Surveyor<'f> {
         let allocation = Allocation::new(&exfat.table, exfat.bitmap.clone());
         let (visited, sets, deleted) = (HashSet::new(), BTreeSet::new(), BTreeMap::new());
         let (open, parts, lost) = (Vec::new(), Vec::new(), HashMap::new());
-        let troubled = exfat.bitmap.is_none();
+        let troubled = exfat.bitmap.is_none() || !exfat.decisions.is_empty();
         Surveyor { exfat, allocation, visited, sets, deleted, troubled, open, parts, lost }
     }
 
@@ -169,8 +169,8 @@ impl<'f> Surveyor<'f> {
             if let Some(runs) = self.exfat.system_runs(&entry)?
                 && let Some(start) = runs.nth(0)
             {
-                let id = NodeId(u64::MAX - 1 - i as u64);
-                self.allocation.add(Claim { id, start, need: runs.count(), known: Some(runs), proven: true })?;
+                let (id, need) = (NodeId(u64::MAX - 1 - i as u64), runs.count());
+                self.allocation.add(Claim { id, start, need, written: 0, known: Some(runs), proven: true })?;
             }
         }
         Ok(())
@@ -192,7 +192,8 @@ impl<'f> Surveyor<'f> {
             })?;
             self.troubled |= walked.trust > Trust::Unproven;
             self.sets.insert(id);
-            self.allocation.add(Claim { id, start, need: runs.count(), known: Some(runs), proven })?;
+            let need = runs.count();
+            self.allocation.add(Claim { id, start, need, written: 0, known: Some(runs), proven })?;
             for set in sets {
                 queue.extend(self.claim(id, &set)?);
             }
@@ -220,9 +221,10 @@ impl<'f> Surveyor<'f> {
             }
             return Ok(found.map(|found| (id, start, found.runs, set.proven)));
         }
-        let need = self.exfat.layout().clusters_for(set.stream.DataLength.get());
+        let size = set.stream.DataLength.get();
+        let (need, written) = (self.exfat.layout().clusters_for(size), set.stream.ValidDataLength.get().min(size));
         let known = map::is_contiguous(&set.stream).then(|| Runs::contiguous(self.exfat.layout(), start, need));
-        self.allocation.add(Claim { id, start, need, known, proven: set.proven })?;
+        self.allocation.add(Claim { id, start, need, written, known, proven: set.proven })?;
         Ok(None)
     }
 

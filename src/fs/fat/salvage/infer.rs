@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::bytes::{Span, Spans, le16, le32};
-use crate::fs::cluster::{Layout, Width};
+use crate::fs::cluster::{Layout, Table, Width};
 use crate::fs::fat::dir::{is_dot, is_dotdot};
 use crate::fs::fat::disk::{ENTRY, ShortEntry};
 use crate::fs::fat::geometry::{Geometry, Root};
@@ -17,6 +17,8 @@ const SECTOR: u64 = 512;
 const STEP: u64 = 1 << 20;
 /// Directories that are looked at; two suffice.
 const MOST_HEADS: usize = 4096;
+/// Directories that are asked whether a table is one.
+const MOST_ASKED: usize = 256;
 /// Marks of tables that are looked at.
 const MOST_MARKS: usize = 64;
 /// Bytes of a fixed root directory where nothing tells its size: 512 entries, as all formatters choose for disks.
@@ -173,9 +175,14 @@ fn similar(source: &Source, one: u64, other: u64, len: u64) -> Result<bool, Sour
     Ok(equal * 10 >= len * 9)
 }
 
-/// The tables in front of the clusters: two equal ones of the right size, or the mark nearest to the clusters that
-/// leaves room for one.
-fn tables_before(source: &Source, marks: &[Mark], heap: u64, count: u64) -> Result<Option<Tables>, SourceGone> {
+/// The tables in front of the clusters: two equal ones of the right size, or the one that most directories agree with.
+fn tables_before(
+    source: &Source,
+    heads: &[Head],
+    marks: &[Mark],
+    heap: u64,
+    count: u64,
+) -> Result<Option<Tables>, SourceGone> {
     let possible = |mark: &Mark| {
         let kind = match mark.width {
             Width::Twelve => count < 4085,
@@ -195,11 +202,30 @@ fn tables_before(source: &Source, marks: &[Mark], heap: u64, count: u64) -> Resu
             }
         }
     }
-    // One copy is gone, or there never was a second.
-    Ok(marks.last().map(|mark| {
+    // One copy is gone, or there never was a second. What lies within a table may look like the beginning of one.
+    let mut best = None;
+    for mark in marks {
+        let agreeing = agreeing(source, heads, mark)?;
+        if best.is_none_or(|(known, _)| agreeing > known) {
+            best = Some((agreeing, mark));
+        }
+    }
+    Ok(best.map(|(_, mark)| {
         let size = mark.width.bytes(count + 2).next_multiple_of(SECTOR);
         Tables { offsets: vec![mark.offset], size, width: mark.width }
     }))
+}
+
+/// How many directories have a cluster that a table beginning at this mark calls used.
+fn agreeing(source: &Source, heads: &[Head], mark: Mark) -> Result<usize, SourceGone> {
+    let highest = heads.iter().map(|head| head.cluster).max().unwrap_or(0);
+    let Some(layout) = Layout::new(0, SECTOR, highest.min(mark.width.mask())) else { return Ok(0) };
+    let table = Table::new(source.clone(), mark.width, layout, &[mark.offset]);
+    let mut count = 0;
+    for cluster in heads.iter().take(MOST_ASKED).filter_map(|head| layout.cluster(head.cluster)) {
+        count += usize::from(table.link(0, cluster)?.is_used());
+    }
+    Ok(count)
 }
 
 fn from_directories(
@@ -212,7 +238,7 @@ fn from_directories(
     let highest = heads.iter().map(|head| u64::from(head.cluster)).max().unwrap_or(0);
     // A truncated image still knows of the clusters that its directories lay in.
     let count = (source.len().saturating_sub(heap) / size).max(1);
-    let tables = tables_before(source, marks, heap, count)?;
+    let tables = tables_before(source, heads, marks, heap, count)?;
     let found = tables.as_ref().map_or(0, |tables| tables.offsets.len());
     if found == 0 && votes < 2 {
         return Ok(None);

@@ -109,7 +109,9 @@ impl<'f> Surveyor<'f> {
         let allocation = Allocation::new(&fat.table, None);
         let (visited, deleted) = (HashSet::new(), HashSet::new());
         let (open, parts, lost) = (Vec::new(), Vec::new(), Vec::new());
-        Surveyor { fat, allocation, visited, places: Vec::new(), deleted, files: 0, troubled: false, open, parts, lost }
+        // An empty root directory is credible only on a volume whose beginning is in order.
+        let troubled = !fat.decisions.is_empty() || !fat.table_begins();
+        Surveyor { fat, allocation, visited, places: Vec::new(), deleted, files: 0, troubled, open, parts, lost }
     }
 
     fn look(&mut self) -> Result<(), SourceGone> {
@@ -147,7 +149,8 @@ impl<'f> Surveyor<'f> {
                     self.open.push(start);
                 }
                 let need = walked.runs.count();
-                self.allocation.add(Claim { id, start, need, known: Some(walked.runs), proven: true })?;
+                let known = Some(walked.runs);
+                self.allocation.add(Claim { id, start, need, written: 0, known, proven: true })?;
             }
             for slot in slots {
                 queue.extend(self.claim(&slot)?);
@@ -176,14 +179,8 @@ impl<'f> Surveyor<'f> {
         }
         self.files += 1;
         let size = u64::from(entry.DIR_FileSize.get());
-        let id = Object::Entry(slot.offset).id();
-        self.allocation.add(Claim {
-            id,
-            start,
-            need: self.fat.layout().clusters_for(size),
-            known: None,
-            proven: true,
-        })?;
+        let (id, need) = (Object::Entry(slot.offset).id(), self.fat.layout().clusters_for(size));
+        self.allocation.add(Claim { id, start, need, written: size, known: None, proven: true })?;
         Ok(None)
     }
 
