@@ -109,8 +109,9 @@ impl<'t> Allocation<'t> {
             None => follow(self.table, claim.start, claim.need)?,
         };
         let (id, need) = (claim.id, claim.need);
+        let strange = !known && need > 1 && self.ends_strangely(&chain, claim.written)?;
         self.claims.push(claim);
-        if !known && (chain.runs.count() < need || chain.ambiguous) {
+        if !known && (chain.runs.count() < need || chain.ambiguous || strange) {
             self.broken.push(index);
             return Ok(());
         }
@@ -123,6 +124,12 @@ impl<'t> Allocation<'t> {
         }
         self.own(index, &chain.runs);
         Ok(())
+    }
+
+    /// True for a chain whose last cluster is no file's, by the table and by what is in it.
+    fn ends_strangely(&self, chain: &Chain, written: u64) -> Result<bool, SourceGone> {
+        let marked = matches!(chain.flaw, None | Some(Flaw::Long | Flaw::Short));
+        Ok(!marked && self.ending(&chain.runs, written)? == Ending::Elsewhere)
     }
 
     fn own(&mut self, index: u32, runs: &Runs) {
