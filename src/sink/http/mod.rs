@@ -1,0 +1,187 @@
+//! Requests over HTTP that wait for their answer ([`Http`]), for the services that are spoken to without a library of
+//! their own.
+
+use std::io::Read;
+use std::time::Duration;
+
+use ureq::http::{Request, Response};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body, SendBody};
+
+use super::Failure;
+
+/// Attempts at a request whose body can be sent again, in quick succession. Whoever copies waits longer, and goes on.
+const ATTEMPTS: u32 = 3;
+
+/// Requests that wait for answers at a time, and connections kept open.
+pub const CONNECTIONS: usize = 24;
+
+/// How long to wait for an answer once a request is sent: a server may have to copy a large file to its name.
+const ANSWER: Duration = Duration::from_secs(300);
+
+/// A client with its open connections.
+pub struct Http {
+    agent: Agent,
+}
+
+/// A header of a request.
+pub type Header<'a> = (&'a str, &'a str);
+
+/// What a server answered.
+pub struct Answer {
+    response: Response<Body>,
+}
+
+impl Http {
+    /// A client for up to `connections` requests at a time. Certificates are those of the web's authorities, or of the file
+    /// that `SSL_CERT_FILE` names.
+    ///
+    /// # Errors
+    /// In words: a file of certificates that can not be read.
+    pub fn new(connections: usize) -> Result<Self, String> {
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("offmount/", env!("CARGO_PKG_VERSION")))
+            .max_idle_connections(connections)
+            .max_idle_connections_per_host(connections)
+            .timeout_connect(Some(Duration::from_secs(15)))
+            .timeout_recv_response(Some(ANSWER));
+        if let Some(roots) = own_roots()? {
+            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+        }
+        Ok(Http { agent: config.build().into() })
+    }
+
+    /// Sends a request whose body is in memory.
+    ///
+    /// # Errors
+    /// [`Failure::Passing`] where no answer came.
+    pub fn send(&self, method: &str, url: &str, headers: &[Header<'_>], body: &[u8]) -> Result<Answer, Failure> {
+        let mut attempt = 1;
+        loop {
+            let sent = self.agent.run(request(method, url, headers)?.body(body).map_err(refused)?);
+            match sent {
+                Ok(response) if attempt < ATTEMPTS && may_pass(response.status().as_u16()) => {}
+                Ok(response) => return Ok(Answer { response }),
+                Err(error) if attempt < ATTEMPTS && !is_lasting(&error) => {}
+                Err(error) => return Err(failure(&error)),
+            }
+            std::thread::sleep(Duration::from_millis(100 << attempt));
+            attempt += 1;
+        }
+    }
+
+    /// Sends a request whose body is read meanwhile, once.
+    ///
+    /// # Errors
+    /// [`Failure::Passing`] where no answer came.
+    pub fn stream(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[Header<'_>],
+        mut body: impl Read,
+    ) -> Result<Answer, Failure> {
+        let request = request(method, url, headers)?.body(SendBody::from_reader(&mut body)).map_err(refused)?;
+        let response = self.agent.run(request).map_err(|error| failure(&error))?;
+        Ok(Answer { response })
+    }
+}
+
+fn request(method: &str, url: &str, headers: &[Header<'_>]) -> Result<ureq::http::request::Builder, Failure> {
+    let builder = Request::builder().method(method).uri(url);
+    Ok(headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value)))
+}
+
+fn refused(error: ureq::http::Error) -> Failure {
+    Failure::Refused(format!("it can not be asked for: {error}"))
+}
+
+/// True for what no second attempt changes.
+fn is_lasting(error: &ureq::Error) -> bool {
+    use ureq::Error as E;
+    matches!(error, E::BadUri(_) | E::Http(_) | E::Tls(_) | E::Rustls(_) | E::Pem(_) | E::TlsRequired)
+}
+
+fn failure(error: &ureq::Error) -> Failure {
+    match is_lasting(error) {
+        true => Failure::Gone(std::io::Error::other(format!("the server can not be spoken to: {error}"))),
+        false => Failure::Passing(format!("the connection failed: {error}")),
+    }
+}
+
+/// True for a status that asks for patience (RFC 9110, section 15.6; RFC 6585, section 4).
+pub fn may_pass(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 498 | 500 | 502..=504)
+}
+
+/// The authorities in the file that `SSL_CERT_FILE` names.
+fn own_roots() -> Result<Option<RootCerts>, String> {
+    let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else { return Ok(None) };
+    let shown = path.to_string_lossy().into_owned();
+    let text = std::fs::read(path).map_err(|error| format!("reading {shown} (SSL_CERT_FILE): {error}"))?;
+    let certificates = parse_pem(&text).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    Ok(Some(certificates.collect::<Vec<_>>().into()))
+}
+
+impl Answer {
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// True for 2xx.
+    pub fn is_good(&self) -> bool {
+        self.response.status().is_success()
+    }
+
+    /// A header that is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// The body, of at most `most` bytes.
+    ///
+    /// # Errors
+    /// [`Failure::Passing`] where it breaks off.
+    pub fn body(mut self, most: u64) -> Result<Vec<u8>, Failure> {
+        let body = self.response.body_mut().with_config().limit(most).read_to_vec();
+        body.map_err(|error| Failure::Passing(format!("the answer broke off: {error}")))
+    }
+
+    /// The beginning of the body as a line of text, to show.
+    pub fn words(self) -> String {
+        let mut text = Vec::new();
+        let _ = self.response.into_body().into_reader().take(400).read_to_end(&mut text);
+        let text = String::from_utf8_lossy(&text);
+        let bare = if text.contains('<') { without_tags(&text) } else { text.into_owned() };
+        bare.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The body as a stream.
+    pub fn into_reader(self) -> impl Read {
+        self.response.into_body().into_reader()
+    }
+}
+
+fn without_tags(text: &str) -> String {
+    let mut inside = false;
+    let keep = |c: &char| {
+        match *c {
+            '<' => inside = true,
+            '>' => {
+                inside = false;
+                return false;
+            }
+            _ => {}
+        }
+        !inside
+    };
+    text.chars().filter(keep).collect()
+}

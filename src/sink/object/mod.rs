@@ -1,0 +1,239 @@
+//! A copy in a flat store of objects: [`Objects`], over any [`Bucket`].
+//!
+//! A file is an object named as its path (see [`super::key`]). Small ones are sent in one piece, others in parts, several
+//! at a time; an object appears when it is whole. Whatever else a filesystem holds (directories, links, devices, owners,
+//! modes, times) the manifest keeps alone.
+
+mod bucket;
+mod budget;
+mod index;
+mod reading;
+pub mod tag;
+mod upload;
+
+pub use bucket::{Bucket, Object, Part, Rules};
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::{Arc, OnceLock};
+
+use self::budget::Budget;
+use self::index::Index;
+use self::reading::Reading;
+use self::upload::Upload;
+use super::store::{Options, Unopened};
+use super::{Drain, Entry, Failure, Found, Half, Limits, Made, ReadBack, Sink, Standing, Store, key, lacks};
+use crate::bytes::Span;
+use crate::name::OWN_FOLDER;
+use crate::node::Kind;
+use crate::time::Time;
+
+/// As messages name it.
+const NAME: &str = "an object store";
+
+/// Bytes of a part, unless there would be too many: so much is kept in memory, and sent anew after an interruption.
+const PART: u64 = 8 << 20;
+
+/// Parts and small files held in memory at a time, over all lanes.
+const MEMORY: u64 = 48 << 20;
+
+/// Parts sent at a time.
+const SENDERS: usize = 6;
+
+/// Files taken at a time: each request waits for an answer from far away.
+const LANES: usize = 16;
+
+/// Longest name of one file: what filesystems take.
+const NAME_MAX: usize = 255;
+
+/// Files with more holes than this, and many times more than data, are not sent: a ruined size would cost days.
+const HOLES: u64 = 1 << 30;
+
+/// A place in a store of objects, as a destination.
+pub struct Objects {
+    bucket: Arc<dyn Bucket>,
+    /// What all names begin with: empty, or with a slash at its end.
+    prefix: String,
+    found: Found,
+    index: OnceLock<Option<Index>>,
+    budget: Arc<Budget>,
+    senders: rayon::ThreadPool,
+}
+
+impl Objects {
+    /// Looks at what is in `bucket` below `prefix`.
+    ///
+    /// # Errors
+    /// In words: what the store says to the first request.
+    pub fn open(bucket: Arc<dyn Bucket>, prefix: &[u8], _options: &Options) -> Result<Self, Unopened> {
+        let mut prefix = key::encode(prefix).into_owned();
+        if !prefix.is_empty() {
+            prefix.push('/');
+        }
+        let senders = rayon::ThreadPoolBuilder::new().num_threads(SENDERS).thread_name(|n| format!("part-{n}")).build();
+        let senders = senders.map_err(|error| format!("starting threads: {error}"))?;
+        let budget = Budget::new(MEMORY);
+        let mut it = Objects { bucket, prefix, found: Found::Empty, index: OnceLock::new(), budget, senders };
+        it.found = it.look().map_err(|failure| failure.to_string())?;
+        Ok(it)
+    }
+
+    fn look(&self) -> Result<Found, Failure> {
+        let mut found = Found::Empty;
+        for (prefix, holds) in [(self.prefix.clone(), Found::Other), (self.own(""), Found::Copy)] {
+            self.bucket.list(&prefix, true, &mut |_, _| {
+                found = holds;
+                false
+            })?;
+        }
+        Ok(found)
+    }
+
+    fn key(&self, path: &[u8]) -> String {
+        format!("{}{}", self.prefix, key::encode(path))
+    }
+
+    fn own(&self, name: &str) -> String {
+        format!("{}{OWN_FOLDER}/{name}", self.prefix)
+    }
+
+    /// What stood there when the run began; the store is asked for each file only where it holds very many.
+    fn object(&self, path: &[u8]) -> Result<Option<Object>, Failure> {
+        if self.found == Found::Empty {
+            return Ok(None);
+        }
+        let index = match self.index.get() {
+            Some(index) => index,
+            None => {
+                let made = Index::of(&*self.bucket, &self.prefix)?;
+                self.index.get_or_init(|| made)
+            }
+        };
+        match index {
+            Some(index) => Ok(index.get(&self.key(path))),
+            None => self.bucket.find(&self.key(path)),
+        }
+    }
+
+    /// Bytes of each part of a file of this size.
+    fn part(&self, size: u64) -> u64 {
+        let rules = self.bucket.rules();
+        let least = size.div_ceil(rules.parts_max.max(1)).next_multiple_of(1 << 20);
+        PART.max(rules.part_min).max(least)
+    }
+
+    /// Sends one of offmount's own files.
+    fn send(&self, name: &str, file: &mut &File) -> Result<(), Failure> {
+        let reading = |error: io::Error| Failure::Refused(format!("reading {name}: {error}"));
+        let size = file.metadata().map_err(reading)?.len();
+        io::Seek::rewind(file).map_err(reading)?;
+        let mut upload = Upload::begin(self, self.own(name), size, None)?;
+        let (mut buffer, mut at) = (vec![0; 256 << 10], 0);
+        loop {
+            match file.read(&mut buffer).map_err(reading)? {
+                0 => break,
+                n => upload.write_at(at, &buffer[..n])?,
+            }
+            at = io::Seek::stream_position(file).map_err(reading)?;
+        }
+        upload.finish().map(drop)
+    }
+}
+
+fn is_nearly_all_hole(size: u64, data: &[Span]) -> bool {
+    let data: u64 = data.iter().map(|span| span.len()).sum();
+    let holes = size.saturating_sub(data);
+    holes > HOLES && holes / 16 > data
+}
+
+impl Sink for Objects {
+    fn limits(&self) -> Limits {
+        Limits { lanes: Some(LANES), name_max: NAME_MAX, finish_in_order: false, is_far: true }
+    }
+
+    fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
+        Ok(self.object(path)?.map(|object| Standing {
+            kind: Kind::File,
+            size: object.size,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            modified: Time::default(),
+            identity: (0, 0),
+            device: None,
+            target: Vec::new(),
+            etag: (!object.tag.is_empty()).then_some(object.tag),
+        }))
+    }
+
+    fn read_back(&self, path: &[u8]) -> Result<Box<dyn ReadBack + '_>, Failure> {
+        let key = self.key(path);
+        let object = self.object(path)?.ok_or_else(|| Failure::Refused("nothing stands there".into()))?;
+        Ok(Box::new(Reading::new(&*self.bucket, key, object.size)))
+    }
+
+    fn directory(&self, _entry: &Entry<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn part_size(&self, size: u64) -> Option<u64> {
+        Some(self.part(size))
+    }
+
+    fn create<'a>(&'a self, entry: &'a Entry<'a>, half: Option<&Half>) -> Result<Box<dyn Drain + 'a>, Failure> {
+        let key = self.key(entry.path);
+        if key.len() > self.bucket.rules().key_max {
+            return Err(Failure::Refused("the path is longer than the names that the store takes".into()));
+        }
+        if is_nearly_all_hole(entry.node.size, entry.data) {
+            let why = "nearly all of it is holes, which an object store would have to hold as zeros";
+            return Err(Failure::Refused(why.into()));
+        }
+        let upload = Upload::begin(self, key, entry.node.size, half)?;
+        Ok(Box::new(upload::File { upload, entry }))
+    }
+
+    fn special(&self, _entry: &Entry<'_>) -> Result<Made, Failure> {
+        Ok(lacks::itself(NAME))
+    }
+
+    fn link(&self, _entry: &Entry<'_>, _first: &[u8]) -> Result<Made, Failure> {
+        Ok(lacks::itself(NAME))
+    }
+
+    fn finish_directory(&self, _entry: &Entry<'_>) -> Result<Made, Failure> {
+        Ok(lacks::itself(NAME))
+    }
+}
+
+impl Store for Objects {
+    fn found(&self) -> Found {
+        self.found
+    }
+
+    fn get_own(&self, name: &str) -> Result<Option<Box<dyn Read + '_>>, Failure> {
+        let key = self.own(name);
+        let Some(object) = self.bucket.find(&key)? else { return Ok(None) };
+        Ok(Some(Box::new(Reading::new(&*self.bucket, key, object.size))))
+    }
+
+    fn put_own(&self, name: &str, mut file: &File) -> Result<(), Failure> {
+        self.send(name, &mut file)
+    }
+
+    fn names(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
+        let mut above = self.key(directory);
+        if !directory.is_empty() {
+            above.push('/');
+        }
+        let mut names = Vec::new();
+        self.bucket.list(&above, true, &mut |key, _| {
+            let name = key.strip_prefix(&above).unwrap_or(key).trim_end_matches('/');
+            if !name.is_empty() {
+                names.push(key::decode(name));
+            }
+            true
+        })?;
+        Ok(names)
+    }
+}

@@ -1,0 +1,131 @@
+//! What a store's refusal means, and what to do about it ([`judge`]).
+
+use std::error::Error as _;
+use std::io;
+
+use object_store::Error;
+
+use crate::sink::Failure;
+
+/// Judges an error: by the code that the service gives (Amazon S3 API Reference, "Error responses"), else by the status.
+pub fn judge(error: &Error, bucket: &str) -> Failure {
+    let text = chain(error);
+    let code = element(&text, "Code").unwrap_or_default();
+    let gone = |why: String| Failure::Gone(io::Error::other(why));
+    match code {
+        "NoSuchBucket" | "ContainerNotFound" => gone(format!(
+            "there is no bucket {bucket}: make it first (aws s3 mb s3://{bucket}), or mend the URL or the endpoint"
+        )),
+        "RequestTimeTooSkewed" => gone(skew(&text)),
+        "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken" | "AuthenticationFailed" => {
+            gone(format!("the store refuses the credentials ({code}): look at the access key, its secret and the region"))
+        }
+        "AccessDenied" | "AllAccessDisabled" | "AuthorizationFailure" => {
+            gone(format!("these credentials may not do this with the bucket {bucket} (AccessDenied)"))
+        }
+        "QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage" => Failure::Full,
+        "SlowDown" | "InternalError" | "ServiceUnavailable" | "ServerBusy" | "RequestTimeout" => {
+            Failure::Passing(format!("the store is busy ({code})"))
+        }
+        "NoSuchUpload" | "InvalidPart" => {
+            Failure::Refused("the store does not know the parts any more that were sent: they are sent anew next time".into())
+        }
+        "EntityTooLarge" => Failure::Refused("the store takes no object as large".into()),
+        "KeyTooLongError" => Failure::Refused("the path is longer than the names that the store takes".into()),
+        _ => by_kind(error, &text, bucket),
+    }
+}
+
+fn by_kind(error: &Error, text: &str, bucket: &str) -> Failure {
+    let gone = |why: String| Failure::Gone(io::Error::other(why));
+    match (error, status(text)) {
+        (Error::PermissionDenied { .. }, _) => gone(format!(
+            "the store refuses access to the bucket {bucket} (403): wrong credentials, or they may not do this"
+        )),
+        (Error::Unauthenticated { .. }, _) => gone("the store refuses the credentials (401)".into()),
+        (Error::NotFound { .. }, _) => Failure::Refused("the store has no such object".into()),
+        (_, Some(507)) => Failure::Full,
+        (_, Some(301 | 307)) => gone(format!("the bucket {bucket} is in another region: set AWS_REGION")),
+        (_, Some(429 | 500..=599)) => Failure::Passing(format!("the store failed ({})", last(error))),
+        (_, Some(_)) => Failure::Refused(format!("the store refused: {}", element(text, "Message").unwrap_or(&last(error)))),
+        (Error::Generic { .. }, None) if !text.contains("builder error") => {
+            Failure::Passing(format!("the connection to the store failed: {}", last(error)))
+        }
+        _ => Failure::Refused(last(error)),
+    }
+}
+
+/// An error as one sentence.
+pub fn spoken(error: &Error) -> String {
+    last(error)
+}
+
+fn chain(error: &Error) -> String {
+    let (mut text, mut next) = (error.to_string(), error.source());
+    while let Some(error) = next {
+        text.push('\n');
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
+}
+
+/// The innermost cause, which says what happened.
+fn last(error: &Error) -> String {
+    chain(error).lines().last().unwrap_or_default().to_owned()
+}
+
+/// The status that the server answered with.
+fn status(text: &str) -> Option<u16> {
+    let after = text.split("status code: ").nth(1)?;
+    after.get(..3)?.parse().ok()
+}
+
+/// The text of the first element of this name.
+fn element<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let after = text.split_once(&format!("<{name}>"))?.1;
+    Some(after.split_once('<')?.0)
+}
+
+/// How far this machine's clock is off, if the store says what time it is.
+fn skew(text: &str) -> String {
+    let server = element(text, "ServerTime").and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    let off = server.map(|server| jiff::Timestamp::now().as_second() - server.as_second());
+    let off = match off {
+        Some(seconds) if seconds < 0 => format!("{} seconds behind", -seconds),
+        Some(seconds) => format!("{seconds} seconds ahead of"),
+        None => "too far from".into(),
+    };
+    format!("this machine's clock is {off} the store's, which refuses that: set it (timedatectl set-ntp true)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: &str, code: &str) -> Failure {
+        let body = format!("Server returned non-2xx status code: {status}: <Error><Code>{code}</Code></Error>");
+        judge(&Error::Generic { store: "S3", source: body.into() }, "b")
+    }
+
+    #[test]
+    fn what_can_pass_is_told_from_what_can_not() {
+        assert!(matches!(answered("503 Slow Down", "SlowDown"), Failure::Passing(_)));
+        assert!(matches!(answered("502 Bad Gateway", ""), Failure::Passing(_)));
+        assert!(matches!(answered("404 Not Found", "NoSuchBucket"), Failure::Gone(_)));
+        assert!(matches!(answered("403 Forbidden", "SignatureDoesNotMatch"), Failure::Gone(_)));
+        assert!(matches!(answered("507 Insufficient Storage", ""), Failure::Full));
+        assert!(matches!(answered("400 Bad Request", "Odd"), Failure::Refused(_)));
+        let lost = Error::Generic { store: "S3", source: "connection refused".into() };
+        assert!(matches!(judge(&lost, "b"), Failure::Passing(_)));
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_by_how_much() {
+        let server = jiff::Timestamp::now().as_second() + 1000;
+        let time = jiff::Timestamp::from_second(server).unwrap();
+        let text = format!("<Code>RequestTimeTooSkewed</Code><ServerTime>{time}</ServerTime>");
+        let failure = judge(&Error::Generic { store: "S3", source: text.into() }, "b").to_string();
+        assert!(failure.contains("1000 seconds behind") || failure.contains("999 seconds behind"), "{failure}");
+    }
+}

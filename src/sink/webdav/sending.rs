@@ -1,0 +1,227 @@
+//! A file on its way to a server: [`Sending`]; and a file's contents as such, [`Writing`].
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::{NAME, Server, good};
+use crate::name::OWN_FOLDER;
+use crate::node::Unkept;
+use crate::sink::http::{Answer, Header};
+use crate::sink::{Committed, Drain, Entry, Failure, lacks};
+use crate::time::Time;
+
+/// Where temporary files stand.
+pub const FOLDER: &str = ".offmount/tmp";
+
+/// Files up to this size are gathered in memory and sent at once.
+const SMALL: u64 = 256 << 10;
+
+/// Pieces of a stream that wait to be sent.
+const WAITING: usize = 4;
+
+/// Sent, but not under its name yet: whether the server took the time.
+struct Sent {
+    has_time: bool,
+}
+
+/// A file being sent under a temporary name.
+pub struct Sending {
+    server: Arc<Server>,
+    temporary: Vec<u8>,
+    size: u64,
+    modified: Option<Time>,
+    at: u64,
+    small: Vec<u8>,
+    stream: Option<Stream>,
+    is_moved: bool,
+}
+
+/// A thread that sends what it is handed.
+struct Stream {
+    pieces: Option<SyncSender<Vec<u8>>>,
+    thread: Option<JoinHandle<Result<Sent, Failure>>>,
+}
+
+impl Sending {
+    /// Begins a file of `size` bytes.
+    pub fn begin(server: Arc<Server>, temporary: Vec<u8>, size: u64, modified: Option<Time>) -> Self {
+        let small = Vec::with_capacity(if size <= SMALL { size as usize } else { 0 });
+        Sending { server, temporary, size, modified, at: 0, small, stream: None, is_moved: false }
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Failure> {
+        self.zeros_to(offset)?;
+        self.add(bytes)
+    }
+
+    fn zeros_to(&mut self, offset: u64) -> Result<(), Failure> {
+        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        while self.at < offset {
+            let len = (offset - self.at).min(ZEROS.len() as u64) as usize;
+            self.add(&ZEROS[..len])?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.at += bytes.len() as u64;
+        if self.size <= SMALL {
+            self.small.extend_from_slice(bytes);
+            return Ok(());
+        }
+        if self.stream.is_none() {
+            self.stream = Some(self.open());
+        }
+        let pieces = self.stream.as_ref().and_then(|stream| stream.pieces.as_ref());
+        match pieces.is_some_and(|pieces| pieces.send(bytes.to_vec()).is_ok()) {
+            true => Ok(()),
+            // The thread ended before it had everything: it knows why.
+            false => Err(self.end().err().unwrap_or_else(|| Failure::Passing("the server took no more".into()))),
+        }
+    }
+
+    fn open(&self) -> Stream {
+        let (pieces, waiting) = sync_channel(WAITING);
+        let (server, url) = (self.server.clone(), self.server.address(&self.temporary));
+        let (size, modified) = (self.size, self.modified);
+        let thread = std::thread::spawn(move || {
+            let body = Pieces { waiting, piece: Vec::new(), at: 0, left: size };
+            let (length, time) = (size.to_string(), seconds(modified));
+            let headers = headers(&length, time.as_deref());
+            good(server.stream(&url, &headers, body)?).map(|answer| Sent { has_time: has_time(&answer) })
+        });
+        Stream { pieces: Some(pieces), thread: Some(thread) }
+    }
+
+    /// Waits for the server to have it all.
+    fn end(&mut self) -> Result<Sent, Failure> {
+        if self.size <= SMALL {
+            let (length, time) = (self.small.len().to_string(), seconds(self.modified));
+            let headers = headers(&length, time.as_deref());
+            let answer = self.server.send("PUT", &self.server.address(&self.temporary), &headers, &self.small)?;
+            return good(answer).map(|answer| Sent { has_time: has_time(&answer) });
+        }
+        let thread = self.stream.take().and_then(|mut stream| {
+            stream.pieces = None;
+            stream.thread.take()
+        });
+        let lost = || Failure::Passing("the sending of it ended early".into());
+        thread.ok_or_else(lost)?.join().map_err(|_| lost())?
+    }
+
+    /// Makes the file appear at `path`, in place of what stands there if `overwrite` says so. True if its time is kept.
+    fn finish(&mut self, path: &[u8], overwrite: bool) -> Result<bool, Failure> {
+        self.zeros_to(self.size)?;
+        let sent = self.end()?;
+        let (from, to) = (self.server.address(&self.temporary), self.server.address(path));
+        let headers = [("Destination", &*to), ("Overwrite", if overwrite { "T" } else { "F" })];
+        good(self.server.send("MOVE", &from, &headers, b"")?)?;
+        self.is_moved = true;
+        Ok(sent.has_time)
+    }
+}
+
+/// `X-OC-Mtime` is in whole seconds; a server that takes it says so.
+fn headers<'h>(length: &'h str, seconds: Option<&'h str>) -> Vec<Header<'h>> {
+    let time = seconds.map(|seconds| ("X-OC-Mtime", seconds));
+    [("Content-Length", length), ("Content-Type", "application/octet-stream")].into_iter().chain(time).collect()
+}
+
+fn seconds(modified: Option<Time>) -> Option<String> {
+    modified.filter(|time| time.is_valid() && time.secs > 0).map(|time| time.secs.to_string())
+}
+
+fn has_time(answer: &Answer) -> bool {
+    answer.header("X-OC-Mtime").is_some_and(|taken| taken == "accepted")
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        let begun = self.stream.is_some() || self.at > 0;
+        if let Some(mut stream) = self.stream.take() {
+            // The thread's body ends short of what was announced, and the request with it.
+            stream.pieces = None;
+            let _ = stream.thread.take().map(JoinHandle::join);
+        }
+        if begun && !self.is_moved {
+            let _ = self.server.send("DELETE", &self.server.address(&self.temporary), &[], b"");
+        }
+    }
+}
+
+/// Pieces handed over by another thread, as a stream.
+struct Pieces {
+    waiting: Receiver<Vec<u8>>,
+    piece: Vec<u8>,
+    at: usize,
+    left: u64,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.piece.len() && self.left > 0 {
+            // Given up: a body that ended here in good order could be taken for the whole file.
+            let given_up = |_| io::Error::new(io::ErrorKind::UnexpectedEof, "given up");
+            self.piece = self.waiting.recv().map_err(given_up)?;
+            self.at = 0;
+        }
+        let len = (self.piece.len() - self.at).min(buffer.len());
+        buffer[..len].copy_from_slice(&self.piece[self.at..self.at + len]);
+        self.at += len;
+        self.left = self.left.saturating_sub(len as u64);
+        Ok(len)
+    }
+}
+
+/// A file's contents, on their way.
+pub struct Writing<'a> {
+    sending: Sending,
+    entry: &'a Entry<'a>,
+}
+
+impl<'a> Writing<'a> {
+    /// The contents of `entry`.
+    pub fn new(sending: Sending, entry: &'a Entry<'a>) -> Self {
+        Writing { sending, entry }
+    }
+}
+
+impl Drain for Writing<'_> {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Failure> {
+        self.sending.write_at(offset, bytes)
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<Committed, Failure> {
+        let Entry { path, overwrite, .. } = *self.entry;
+        let has_time = self.sending.finish(path, overwrite)?;
+        let mut unkept = lacks::of(self.entry, NAME);
+        if has_time {
+            unkept.retain(|it| it.what != "times");
+            unkept.push(Unkept { what: "times".into(), why: "WebDAV keeps whole seconds".into() });
+            return Ok(unkept.into());
+        }
+        let etag = self.sending.server.send("HEAD", &self.sending.server.address(path), &[], b"")?;
+        let etag = etag.header("ETag").map(|tag| tag.trim_matches('"').to_owned());
+        Ok(Committed { unkept, etag })
+    }
+}
+
+/// Sends one of offmount's own files.
+pub fn send_own(server: Arc<Server>, temporary: Vec<u8>, name: &str, mut file: &File) -> Result<(), Failure> {
+    let reading = |error: io::Error| Failure::Refused(format!("reading {name}: {error}"));
+    io::Seek::rewind(&mut file).map_err(reading)?;
+    let size = file.metadata().map_err(reading)?.len();
+    let mut sending = Sending::begin(server, temporary, size, None);
+    let (mut buffer, mut at) = (vec![0; 256 << 10], 0);
+    while at < size {
+        match file.read(&mut buffer).map_err(reading)? {
+            0 => break,
+            n => sending.write_at(at, &buffer[..n])?,
+        }
+        at = sending.at;
+    }
+    sending.finish(format!("{}/{name}", OWN_FOLDER).as_bytes(), true).map(drop)
+}
