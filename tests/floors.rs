@@ -13,6 +13,11 @@ const OWNED: &[(&str, &str)] = &[
     ("indicatif", "cli"),
     ("ext4_view", "crosscheck"),
     ("fatfs", "crosscheck"),
+    ("object_store", "sink"),
+    ("quick_xml", "sink"),
+    ("rustls", "sink"),
+    ("tokio", "sink"),
+    ("ureq", "sink"),
 ];
 
 /// Module to floor.

@@ -5,10 +5,24 @@
 //! and never writes outside its destination, whatever the names it is given.
 
 pub mod half;
+#[cfg(any(feature = "swift", feature = "webdav"))]
+mod http;
+#[cfg(any(feature = "object-stores", feature = "swift", feature = "webdav"))]
+mod key;
+#[cfg(any(feature = "object-stores", feature = "swift", feature = "webdav"))]
+mod lacks;
 pub mod local;
+#[cfg(any(feature = "object-stores", feature = "swift"))]
+mod object;
+#[cfg(feature = "object-stores")]
+mod s3;
 pub mod store;
+#[cfg(feature = "swift")]
+mod swift;
 pub mod tar;
 pub mod url;
+#[cfg(feature = "webdav")]
+mod webdav;
 
 use std::fmt;
 use std::fs::File;
@@ -94,6 +108,16 @@ impl Failure {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Failure::Full,
             io::ErrorKind::BrokenPipe => Failure::Gone(error),
             _ => Failure::Refused(format!("{doing}: {error}")),
+        }
+    }
+}
+
+impl Failure {
+    /// Why a destination could not be opened, in words.
+    pub fn unopened(self) -> store::Unopened {
+        match self {
+            Failure::Gone(error) => error.to_string(),
+            failure => failure.to_string(),
         }
     }
 }

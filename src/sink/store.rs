@@ -89,7 +89,15 @@ pub struct Options {
 type Row = (&'static str, &'static str, bool, &'static str);
 
 /// All schemes there are.
-pub const SCHEMES: &[Row] = &[("sftp", "sftp", cfg!(feature = "sftp"), "sftp://[USER@]HOST[:PORT]/PATH")];
+pub const SCHEMES: &[Row] = &[
+    ("sftp", "sftp", cfg!(feature = "sftp"), "sftp://[USER@]HOST[:PORT]/PATH"),
+    ("s3", "object-stores", cfg!(feature = "object-stores"), "s3://BUCKET/PREFIX"),
+    ("gs", "object-stores", cfg!(feature = "object-stores"), "gs://BUCKET/PREFIX"),
+    ("az", "object-stores", cfg!(feature = "object-stores"), "az://CONTAINER/PREFIX"),
+    ("swift", "swift", cfg!(feature = "swift"), "swift://CONTAINER/PREFIX"),
+    ("webdavs", "webdav", cfg!(feature = "webdav"), "webdavs://[USER@]HOST[:PORT]/PATH"),
+    ("webdav", "webdav", cfg!(feature = "webdav"), "webdav://[USER@]HOST[:PORT]/PATH (not encrypted)"),
+];
 
 /// Why a destination could not be opened: what is wrong and what to do, in words.
 pub type Unopened = String;
@@ -98,8 +106,18 @@ pub type Unopened = String;
 ///
 /// # Errors
 /// In words: an unknown scheme, a host that can not be reached, credentials that are refused.
-pub fn open(url: &Url, _options: &Options) -> Result<Box<dyn Store>, Unopened> {
-    Err(unknown(&url.scheme))
+pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
+    // Without any feature there is nothing to look for.
+    let _ = options;
+    match url.scheme.as_str() {
+        #[cfg(feature = "object-stores")]
+        "s3" | "gs" | "az" => super::s3::open(url, options),
+        #[cfg(feature = "swift")]
+        "swift" => super::swift::open(url, options),
+        #[cfg(feature = "webdav")]
+        "webdav" | "webdavs" => super::webdav::open(url, options),
+        scheme => Err(unknown(scheme)),
+    }
 }
 
 fn unknown(scheme: &str) -> Unopened {

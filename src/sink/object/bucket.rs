@@ -85,10 +85,4 @@ pub trait Bucket: Send + Sync {
     /// # Errors
     /// [`Failure`].
     fn get(&self, key: &str, range: Range<u64>) -> Result<Vec<u8>, Failure>;
-
-    /// Removes an object, if there is one.
-    ///
-    /// # Errors
-    /// [`Failure`].
-    fn remove(&self, key: &str) -> Result<(), Failure>;
 }

@@ -18,10 +18,9 @@ use std::io::{self, Read};
 use std::sync::{Arc, OnceLock};
 
 use self::budget::Budget;
-use self::index::Index;
+use self::index::{Index, Named};
 use self::reading::Reading;
 use self::upload::Upload;
-use super::store::{Options, Unopened};
 use super::{Drain, Entry, Failure, Found, Half, Limits, Made, ReadBack, Sink, Standing, Store, key, lacks};
 use crate::bytes::Span;
 use crate::name::OWN_FOLDER;
@@ -64,17 +63,17 @@ impl Objects {
     /// Looks at what is in `bucket` below `prefix`.
     ///
     /// # Errors
-    /// In words: what the store says to the first request.
-    pub fn open(bucket: Arc<dyn Bucket>, prefix: &[u8], _options: &Options) -> Result<Self, Unopened> {
+    /// What the store says to the first request.
+    pub fn open(bucket: Arc<dyn Bucket>, prefix: &[u8]) -> Result<Self, Failure> {
         let mut prefix = key::encode(prefix).into_owned();
         if !prefix.is_empty() {
             prefix.push('/');
         }
         let senders = rayon::ThreadPoolBuilder::new().num_threads(SENDERS).thread_name(|n| format!("part-{n}")).build();
-        let senders = senders.map_err(|error| format!("starting threads: {error}"))?;
+        let senders = senders.map_err(|error| Failure::Gone(io::Error::other(error)))?;
         let budget = Budget::new(MEMORY);
         let mut it = Objects { bucket, prefix, found: Found::Empty, index: OnceLock::new(), budget, senders };
-        it.found = it.look().map_err(|failure| failure.to_string())?;
+        it.found = it.look()?;
         Ok(it)
     }
 
@@ -98,7 +97,7 @@ impl Objects {
     }
 
     /// What stood there when the run began; the store is asked for each file only where it holds very many.
-    fn object(&self, path: &[u8]) -> Result<Option<Object>, Failure> {
+    fn named(&self, path: &[u8]) -> Result<Option<Named>, Failure> {
         if self.found == Found::Empty {
             return Ok(None);
         }
@@ -111,7 +110,7 @@ impl Objects {
         };
         match index {
             Some(index) => Ok(index.get(&self.key(path))),
-            None => self.bucket.find(&self.key(path)),
+            None => Ok(self.bucket.find(&self.key(path))?.map(Named::Object)),
         }
     }
 
@@ -152,8 +151,13 @@ impl Sink for Objects {
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
-        Ok(self.object(path)?.map(|object| Standing {
-            kind: Kind::File,
+        let (kind, object) = match self.named(path)? {
+            None => return Ok(None),
+            Some(Named::Object(object)) => (Kind::File, object),
+            Some(Named::Directory) => (Kind::Directory, Object::default()),
+        };
+        Ok(Some(Standing {
+            kind,
             size: object.size,
             mode: 0,
             uid: 0,
@@ -168,7 +172,9 @@ impl Sink for Objects {
 
     fn read_back(&self, path: &[u8]) -> Result<Box<dyn ReadBack + '_>, Failure> {
         let key = self.key(path);
-        let object = self.object(path)?.ok_or_else(|| Failure::Refused("nothing stands there".into()))?;
+        let Some(Named::Object(object)) = self.named(path)? else {
+            return Err(Failure::Refused("no object stands there".into()));
+        };
         Ok(Box::new(Reading::new(&*self.bucket, key, object.size)))
     }
 

@@ -1,9 +1,9 @@
 //! Entity tags of objects as proof of their contents.
 //!
-//! S3 and Swift give an object sent in one piece the MD5 of its content as its tag. An object of parts has, in S3, the MD5
-//! of the parts' MD5s, then `-` and their number; a large object of Swift the MD5 of the parts' tags in text. (Amazon S3
-//! User Guide, "Checking object integrity"; OpenStack Swift API, "Static large objects".) Encrypted objects may have tags
-//! that are neither, which prove nothing.
+//! S3 and Swift give an object sent in one piece the MD5 of its content as its tag, unless it is encrypted. An object of
+//! parts has, in S3, the MD5 of the parts' MD5s, then `-` and their number; a large object of Swift the MD5 of the parts'
+//! tags in text. (Amazon S3 User Guide, "Checking object integrity"; OpenStack Swift API, "Static large objects".) Whatever
+//! it is, it stays the same as long as the content does.
 
 use md5::{Digest, Md5};
 
@@ -17,13 +17,6 @@ pub fn md5(bytes: &[u8]) -> [u8; 16] {
 /// The tag of an object sent in one piece.
 pub fn of_whole(md5: &[u8; 16]) -> String {
     hex(md5)
-}
-
-/// The tag of an object of parts in S3.
-pub fn of_parts(parts: &[Part]) -> String {
-    let mut hasher = Md5::new();
-    parts.iter().for_each(|part| hasher.update(part.md5));
-    format!("{}-{}", hex(&hasher.finalize()), parts.len())
 }
 
 /// The tag of a large object in Swift.

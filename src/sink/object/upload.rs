@@ -104,7 +104,7 @@ impl<'a> Upload<'a> {
     }
 
     fn zeros_to(&mut self, offset: u64) -> Result<(), Failure> {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         while self.end() < offset {
             let len = (offset - self.end()).min(ZEROS.len() as u64) as usize;
             self.add(&ZEROS[..len])?;

@@ -18,16 +18,16 @@ pub struct Settings {
     endpoint: Option<String>,
 }
 
+/// What to look at where nobody answers.
+pub const ADVICE: &str = "; look at the network, and at AWS_ENDPOINT_URL and AWS_REGION";
+
 /// Other ways to come by credentials, which the client library goes itself.
 const ELSEWHERE: [&str; 3] =
     ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
 
 impl Settings {
     /// Reads environment and files.
-    ///
-    /// # Errors
-    /// In words: a profile that was asked for and is nowhere.
-    pub fn of_this_user() -> Result<Self, String> {
+    pub fn of_this_user() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let home = variable("HOME").map(PathBuf::from).unwrap_or_default();
         let file = |name: &str, default: &str| {
@@ -36,7 +36,7 @@ impl Settings {
         };
         let credentials = file("AWS_SHARED_CREDENTIALS_FILE", "credentials");
         let config = file("AWS_CONFIG_FILE", "config");
-        Ok(Self::choose(&variable, &credentials, &config))
+        Self::choose(&variable, &credentials, &config)
     }
 
     fn choose(variable: &dyn Fn(&str) -> Option<String>, credentials: &Ini, config: &Ini) -> Self {
@@ -51,9 +51,8 @@ impl Settings {
             ..Settings::default()
         };
         if settings.endpoint.is_none() && variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_none() {
-            let service = in_files("services").and_then(|name| {
-                own(config.get(&format!("services {name}"), "s3.endpoint_url"))
-            });
+            let service =
+                in_files("services").and_then(|name| own(config.get(&format!("services {name}"), "s3.endpoint_url")));
             settings.endpoint = service.or_else(|| in_files("endpoint_url"));
         }
         // A key and its secret belong together: they come from one place.
@@ -64,6 +63,11 @@ impl Settings {
         };
         settings.profile = profile;
         settings
+    }
+
+    /// The address of the service, where it is not Amazon's.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     /// True if the endpoint was asked for without encryption.
@@ -140,7 +144,8 @@ mod tests {
         assert_eq!(chosen(&[("AWS_PROFILE", "night")]), some(["C", "D", "E", "r2", "https://night"]));
         let own = [("AWS_ACCESS_KEY_ID", "X"), ("AWS_SECRET_ACCESS_KEY", "Y"), ("AWS_REGION", "r3")];
         assert_eq!(chosen(&own), some(["X", "Y", "", "r3", ""]));
-        let half = [("AWS_ACCESS_KEY_ID", "X"), ("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_S3", "http://s3")];
+        let half =
+            [("AWS_ACCESS_KEY_ID", "X"), ("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_S3", "http://s3")];
         assert_eq!(chosen(&half), some(["A", "B", "", "r1", "http://s3"]));
     }
 }

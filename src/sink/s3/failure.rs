@@ -18,7 +18,9 @@ pub fn judge(error: &Error, bucket: &str) -> Failure {
         )),
         "RequestTimeTooSkewed" => gone(skew(&text)),
         "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken" | "AuthenticationFailed" => {
-            gone(format!("the store refuses the credentials ({code}): look at the access key, its secret and the region"))
+            gone(format!(
+                "the store refuses the credentials ({code}): look at the access key, its secret and the region"
+            ))
         }
         "AccessDenied" | "AllAccessDisabled" | "AuthorizationFailure" => {
             gone(format!("these credentials may not do this with the bucket {bucket} (AccessDenied)"))
@@ -27,9 +29,9 @@ pub fn judge(error: &Error, bucket: &str) -> Failure {
         "SlowDown" | "InternalError" | "ServiceUnavailable" | "ServerBusy" | "RequestTimeout" => {
             Failure::Passing(format!("the store is busy ({code})"))
         }
-        "NoSuchUpload" | "InvalidPart" => {
-            Failure::Refused("the store does not know the parts any more that were sent: they are sent anew next time".into())
-        }
+        "NoSuchUpload" | "InvalidPart" => Failure::Refused(
+            "the store does not know the parts any more that were sent: they are sent anew next time".into(),
+        ),
         "EntityTooLarge" => Failure::Refused("the store takes no object as large".into()),
         "KeyTooLongError" => Failure::Refused("the path is longer than the names that the store takes".into()),
         _ => by_kind(error, &text, bucket),
@@ -47,7 +49,9 @@ fn by_kind(error: &Error, text: &str, bucket: &str) -> Failure {
         (_, Some(507)) => Failure::Full,
         (_, Some(301 | 307)) => gone(format!("the bucket {bucket} is in another region: set AWS_REGION")),
         (_, Some(429 | 500..=599)) => Failure::Passing(format!("the store failed ({})", last(error))),
-        (_, Some(_)) => Failure::Refused(format!("the store refused: {}", element(text, "Message").unwrap_or(&last(error)))),
+        (_, Some(_)) => {
+            Failure::Refused(format!("the store refused: {}", element(text, "Message").unwrap_or(&last(error))))
+        }
         (Error::Generic { .. }, None) if !text.contains("builder error") => {
             Failure::Passing(format!("the connection to the store failed: {}", last(error)))
         }

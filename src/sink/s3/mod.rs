@@ -49,10 +49,11 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 ///
 /// # Errors
 /// In words: credentials or bucket missing, an endpoint that can not be reached.
-pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
+pub fn open(url: &Url, _options: &Options) -> Result<Box<dyn Store>, Unopened> {
     trust_in_ring();
     let bucket = url.host.clone();
     let failed = |error: Error| spoken(&error);
+    let mut place = url.to_string();
     let backend: Arc<dyn Backend> = match url.scheme.as_str() {
         "gs" => {
             let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(&bucket);
@@ -63,7 +64,10 @@ pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
             Arc::new(builder.with_client_options(client(false)).with_retry(retries()).build().map_err(failed)?)
         }
         _ => {
-            let settings = aws::Settings::of_this_user()?;
+            let settings = aws::Settings::of_this_user();
+            if let Some(endpoint) = settings.endpoint() {
+                place = format!("{place} at {endpoint}");
+            }
             let builder = settings.builder()?.with_bucket_name(&bucket);
             let options = client(settings.is_plain_http());
             Arc::new(builder.with_client_options(options).with_retry(retries()).build().map_err(failed)?)
@@ -72,7 +76,11 @@ pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| format!("starting threads: {error}"))?;
     let cloud = Cloud { backend, runtime, rules: RULES, bucket };
-    Ok(Box::new(Objects::open(Arc::new(cloud), url.key(), options)?))
+    let opened = Objects::open(Arc::new(cloud), url.key()).map_err(|failure| match failure {
+        Failure::Passing(why) => format!("{place} can not be reached: {why}{}", aws::ADVICE),
+        failure => failure.unopened(),
+    });
+    Ok(Box::new(opened?))
 }
 
 /// Encryption is rustls' with ring as its provider, for the whole process.
@@ -85,10 +93,7 @@ fn trust_in_ring() {
 }
 
 fn client(plain_http: bool) -> ClientOptions {
-    ClientOptions::new()
-        .with_allow_http(plain_http)
-        .with_timeout(TIMEOUT)
-        .with_connect_timeout(Duration::from_secs(15))
+    ClientOptions::new().with_allow_http(plain_http).with_timeout(TIMEOUT).with_connect_timeout(Duration::from_secs(15))
 }
 
 /// A few attempts in quick succession; whoever copies waits longer, and goes on.
@@ -185,13 +190,5 @@ impl Bucket for Cloud {
     fn get(&self, key: &str, range: Range<u64>) -> Result<Vec<u8>, Failure> {
         let path = path(key)?;
         Ok(self.wait(self.backend.get_range(&path, range))?.into())
-    }
-
-    fn remove(&self, key: &str) -> Result<(), Failure> {
-        let path = path(key)?;
-        match self.runtime.block_on(self.backend.delete(&path)) {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(judge(&error, &self.bucket)),
-        }
     }
 }

@@ -147,7 +147,8 @@ fn keystone(variable: &dyn Fn(&str) -> Option<String>) -> Result<Value, String> 
 /// The address of the account in a token's catalogue.
 fn account(answer: &Value, region: Option<&str>, interface: &str) -> Option<String> {
     let services = answer["token"]["catalog"].as_array()?;
-    let endpoints = services.iter().filter(|it| it["type"] == "object-store").filter_map(|it| it["endpoints"].as_array());
+    let endpoints =
+        services.iter().filter(|it| it["type"] == "object-store").filter_map(|it| it["endpoints"].as_array());
     let wanted = |it: &&Value| {
         let is_there = region.is_none_or(|region| it["region"] == region || it["region_id"] == region);
         it["interface"] == interface && is_there
@@ -184,9 +185,7 @@ mod tests {
 
     #[test]
     fn the_account_is_found_in_the_catalogue() {
-        let endpoint = |interface: &str, region: &str, url: &str| {
-            json!({ "interface": interface, "region": region, "region_id": region, "url": url })
-        };
+        let endpoint = |interface: &str, region: &str, url: &str| json!({ "interface": interface, "region": region, "region_id": region, "url": url });
         let endpoints = [endpoint("admin", "A", "no"), endpoint("public", "A", "a"), endpoint("public", "B", "b")];
         let catalogue = json!({ "token": { "catalog": [
             { "type": "compute", "endpoints": [endpoint("public", "A", "no")] },

@@ -6,7 +6,7 @@
 mod auth;
 
 use std::ops::Range;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
@@ -45,13 +45,12 @@ struct Swift {
 pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
     let http = Http::new(CONNECTIONS)?;
     let login = Login::of(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
-    let said = |failure: Failure| failure.to_string();
-    let session = login.log_in(&http).map_err(said)?;
+    let session = login.log_in(&http).map_err(Failure::unopened)?;
     let mut swift =
         Swift { http, login, session: RwLock::new(session), container: url.host.clone(), static_parts: STATIC_PARTS };
     swift.static_parts = swift.most_static_parts();
-    swift.find_container(options.look_only).map_err(said)?;
-    Ok(Box::new(Objects::open(std::sync::Arc::new(swift), url.key(), options)?))
+    swift.find_container(options.look_only).map_err(Failure::unopened)?;
+    Ok(Box::new(Objects::open(Arc::new(swift), url.key()).map_err(Failure::unopened)?))
 }
 
 /// One line of a listing.
@@ -178,13 +177,7 @@ impl Swift {
         }
     }
 
-    fn page(
-        &self,
-        container: &str,
-        prefix: &str,
-        shallow: bool,
-        marker: &str,
-    ) -> Result<Vec<Listed>, Failure> {
+    fn page(&self, container: &str, prefix: &str, shallow: bool, marker: &str) -> Result<Vec<Listed>, Failure> {
         let mut path = format!("{}?format=json&prefix={}", in_url(container, false), in_url(prefix, false));
         if shallow {
             path.push_str("&delimiter=/");
@@ -286,7 +279,8 @@ impl Bucket for Swift {
     fn abort(&self, _key: &str, upload: &str) {
         let above = format!("{upload}/");
         while let Ok(page) = self.page(&self.segments(), &above, false, "") {
-            let paths = page.iter().map(|line| format!("{}/{}", in_url(&self.segments(), false), in_url(&line.name, true)));
+            let paths =
+                page.iter().map(|line| format!("{}/{}", in_url(&self.segments(), false), in_url(&line.name, true)));
             let removed = paths.filter(|path| self.send("DELETE", path, &[], b"").is_ok_and(|it| it.is_good())).count();
             if removed == 0 {
                 return;
@@ -298,10 +292,5 @@ impl Bucket for Swift {
         let bytes = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
         let answer = self.send("GET", &self.object(key), &[("Range", &bytes)], b"")?;
         self.good(answer)?.body(range.end - range.start + 1)
-    }
-
-    fn remove(&self, key: &str) -> Result<(), Failure> {
-        let answer = self.send("DELETE", &self.object(key), &[], b"")?;
-        if answer.status() == 404 { Ok(()) } else { self.good(answer).map(drop) }
     }
 }

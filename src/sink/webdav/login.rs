@@ -33,9 +33,7 @@ pub fn authorization(url: &Url) -> Result<Option<String>, String> {
             Ok(Some(format!("Basic {both}")))
         }
         (None, None) => Ok(None),
-        (None, Some(user)) => {
-            Err(format!("no password for {user}@{}: put it in {PASSWORD}, or in ~/.netrc", url.host))
-        }
+        (None, Some(user)) => Err(format!("no password for {user}@{}: put it in {PASSWORD}, or in ~/.netrc", url.host)),
     }
 }
 

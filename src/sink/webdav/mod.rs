@@ -106,13 +106,9 @@ fn good(answer: Answer) -> Result<Answer, Failure> {
 /// In words: a server that can not be reached, that refuses, or that speaks no WebDAV.
 pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
     let server = Server { http: Http::new(CONNECTIONS)?, base: base(url), authorization: login::authorization(url)? };
-    let mut dav = WebDav {
-        server: Arc::new(server),
-        found: Found::Empty,
-        listings: Mutex::default(),
-        next: AtomicU64::new(0),
-    };
-    dav.found = dav.look(options.look_only).map_err(|failure| failure.to_string())?;
+    let mut dav =
+        WebDav { server: Arc::new(server), found: Found::Empty, listings: Mutex::default(), next: AtomicU64::new(0) };
+    dav.found = dav.look(options.look_only).map_err(Failure::unopened)?;
     Ok(Box::new(dav))
 }
 

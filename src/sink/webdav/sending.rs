@@ -22,6 +22,10 @@ const SMALL: u64 = 256 << 10;
 /// Pieces of a stream that wait to be sent.
 const WAITING: usize = 4;
 
+/// What became of a file that is not to be found under its name.
+const MISNAMED: &str = "the server did not give it its name, when it was sent and had only to be moved there (some cut names \
+                        at ? and #)";
+
 /// Sent, but not under its name yet: whether the server took the time.
 struct Sent {
     has_time: bool,
@@ -58,7 +62,7 @@ impl Sending {
     }
 
     fn zeros_to(&mut self, offset: u64) -> Result<(), Failure> {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         while self.at < offset {
             let len = (offset - self.at).min(ZEROS.len() as u64) as usize;
             self.add(&ZEROS[..len])?;
@@ -122,6 +126,22 @@ impl Sending {
         self.is_moved = true;
         Ok(sent.has_time)
     }
+
+    /// What the server calls the file at `path`, which must be there, whole.
+    fn etag(&self, path: &[u8]) -> Result<Option<String>, Failure> {
+        let answer = good(self.server.send("HEAD", &self.server.address(path), &[], b"")?);
+        let answer = answer.map_err(|_| Failure::Refused(MISNAMED.into()))?;
+        let length = answer.header("Content-Length").and_then(|length| length.parse::<u64>().ok());
+        match length {
+            Some(length) if length != self.size => Err(Failure::Refused(MISNAMED.into())),
+            _ => Ok(answer.header("ETag").map(|tag| tag.trim_matches('"').to_owned())),
+        }
+    }
+}
+
+/// True for a name in which some servers see the end of a path.
+fn is_cut(path: &[u8]) -> bool {
+    path.iter().any(|b| b"?#;".contains(b))
 }
 
 /// `X-OC-Mtime` is in whole seconds; a server that takes it says so.
@@ -198,13 +218,11 @@ impl Drain for Writing<'_> {
         let Entry { path, overwrite, .. } = *self.entry;
         let has_time = self.sending.finish(path, overwrite)?;
         let mut unkept = lacks::of(self.entry, NAME);
+        let etag = if has_time && !is_cut(path) { None } else { self.sending.etag(path)? };
         if has_time {
             unkept.retain(|it| it.what != "times");
             unkept.push(Unkept { what: "times".into(), why: "WebDAV keeps whole seconds".into() });
-            return Ok(unkept.into());
         }
-        let etag = self.sending.server.send("HEAD", &self.sending.server.address(path), &[], b"")?;
-        let etag = etag.header("ETag").map(|tag| tag.trim_matches('"').to_owned());
         Ok(Committed { unkept, etag })
     }
 }

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# tests/servers/swift.sh DIR PORT: OpenStack Swift on the loopback address, of one node, until standard input ends. Its proxy
+# listens on PORT and speaks Swift (tempauth) and S3; user test:tester, key testing. The ports after PORT are used too.
+set -u
+dir=$1 port=$2
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+mkdir -p "$dir"/{etc,disks/one,cache,logs}
+
+printf '[swift-hash]\nswift_hash_path_suffix = offmount\n[storage-policy:0]\nname = one\ndefault = yes\n' >"$dir/etc/swift.conf"
+
+# server NAME PORT: the ring and the settings of one kind of server.
+server() {
+  swift-ring-builder "$dir/etc/$1.builder" create 6 1 1
+  swift-ring-builder "$dir/etc/$1.builder" add "r1z1-127.0.0.1:$2/one" 1
+  swift-ring-builder "$dir/etc/$1.builder" rebalance
+  cat >"$dir/etc/$1-server.conf" <<END
+[DEFAULT]
+bind_ip = 127.0.0.1
+bind_port = $2
+user = $(id -un)
+workers = 0
+swift_dir = $dir/etc
+devices = $dir/disks
+mount_check = false
+recon_cache_path = $dir/cache
+[pipeline:main]
+pipeline = $1-server
+[app:$1-server]
+use = egg:swift#$1
+END
+}
+server object $((port + 1)) >/dev/null
+server container $((port + 2)) >/dev/null
+server account $((port + 3)) >/dev/null
+
+cat >"$dir/etc/proxy-server.conf" <<END
+[DEFAULT]
+bind_ip = 127.0.0.1
+bind_port = $port
+user = $(id -un)
+workers = 0
+swift_dir = $dir/etc
+[pipeline:main]
+pipeline = catch_errors cache listing_formats bulk s3api tempauth slo dlo proxy-server
+[app:proxy-server]
+use = egg:swift#proxy
+account_autocreate = true
+allow_account_management = true
+[filter:catch_errors]
+use = egg:swift#catch_errors
+[filter:cache]
+use = egg:swift#memcache
+memcache_servers = 127.0.0.1:$((port + 4))
+[filter:listing_formats]
+use = egg:swift#listing_formats
+[filter:bulk]
+use = egg:swift#bulk
+[filter:s3api]
+use = egg:swift#s3api
+[filter:tempauth]
+use = egg:swift#tempauth
+user_test_tester = testing .admin
+[filter:slo]
+use = egg:swift#slo
+[filter:dlo]
+use = egg:swift#dlo
+END
+
+exec 3<&0 </dev/null
+memcached -u "$(id -un)" -l 127.0.0.1 -p $((port + 4)) >"$dir/logs/memcached" 2>&1 &
+for name in account container object proxy; do
+  "swift-$name-server" "$dir/etc/$name-server.conf" >"$dir/logs/$name" 2>&1 &
+done
+trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+cat <&3 >/dev/null
