@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -146,4 +147,146 @@ fn directories_inodes_are_gone() {
             zero(image, at, header(image, "Inode size:"));
         });
     }
+}
+
+/// The trust of each file copied, by path.
+fn trusts(out: &Path) -> BTreeMap<String, String> {
+    let manifest = fs::read_to_string(out.join(".offmount/manifest.jsonl")).unwrap();
+    let records = manifest.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let told = records.filter_map(|it| Some((it["path"].as_str()?.to_owned(), it["trust"].as_str()?.to_owned())));
+    told.collect()
+}
+
+/// A volume of two files and what `commands` make of it.
+fn two_files(scratch: &Scratch, kind: &[&str], commands: impl Fn(&Path) -> String) -> PathBuf {
+    let tree = scratch.dir("tree");
+    fs::write(tree.join("one"), vec![b'1'; 9000]).unwrap();
+    fs::write(tree.join("other"), vec![b'2'; 9000]).unwrap();
+    fs::write(tree.join("third"), vec![b'3'; 9000]).unwrap();
+    let image = volume(scratch, &tree, kind);
+    let commands = commands(&image);
+    let path = image.to_str().unwrap();
+    for command in commands.lines() {
+        tool("debugfs", &["-w", "-R", command, path]);
+    }
+    image
+}
+
+/// The block of a file that debugfs says is its first.
+fn first_block(image: &Path, path: &str) -> u64 {
+    let said = String::from_utf8(debugfs(image, &format!("bmap {path} 0\n"))).unwrap();
+    said.lines().last().unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn files_that_share_a_block_are_both_doubtful() {
+    let scratch = Scratch::new();
+    let image = two_files(&scratch, &["-t", "ext2", "-b", "1024"], |image| {
+        format!("set_inode_field /one block[2] {}", first_block(image, "/other"))
+    });
+    let trusts = trusts(&copied(&scratch, &image));
+    assert_eq!([&trusts["one"], &trusts["other"], &trusts["third"]], ["doubtful", "doubtful", "intact"]);
+}
+
+#[test]
+fn a_file_that_claims_a_bitmap_is_doubtful() {
+    let scratch = Scratch::new();
+    let image = two_files(&scratch, &["-t", "ext2", "-b", "1024"], |image| {
+        let said = String::from_utf8(tool("dumpe2fs", &[image.to_str().unwrap()])).unwrap();
+        let (_, bitmap) = said.split_once("Block bitmap at ").unwrap();
+        let bitmap: String = bitmap.chars().take_while(char::is_ascii_digit).collect();
+        format!("set_inode_field /one block[2] {bitmap}")
+    });
+    let trusts = trusts(&copied(&scratch, &image));
+    assert_eq!([&trusts["one"], &trusts["other"]], ["doubtful", "intact"]);
+}
+
+#[test]
+fn a_size_smaller_than_what_is_written_cuts_nothing_off() {
+    let scratch = Scratch::new();
+    let image = two_files(&scratch, &["-t", "ext4", "-b", "1024"], |_| "set_inode_field /one size 2000".to_owned());
+    let out = copied(&scratch, &image);
+    let one = fs::read(out.join("one")).unwrap();
+    assert!(one.len() >= 9000 && one[..9000] == [b'1'; 9000], "{} bytes", one.len());
+    let trusts = trusts(&out);
+    assert_eq!([&trusts["one"], &trusts["other"]], ["doubtful", "intact"]);
+}
+
+/// Files below `out`, wherever they are, by contents.
+fn contents(out: &Path, found: &mut BTreeMap<Vec<u8>, PathBuf>) {
+    for entry in fs::read_dir(out).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            contents(&path, found);
+        } else {
+            found.insert(fs::read(&path).unwrap(), path);
+        }
+    }
+}
+
+#[test]
+fn mkfs_was_run_over_a_volume() {
+    // With the same geometry, with more inodes, with larger blocks over small ones.
+    for (old, new) in [("1024", ["-b", "1024", "-N", "1200"]), ("1024", ["-b", "4096", "-N", "4000"])] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        let image = volume(&scratch, &tree, &["-t", "ext4", "-b", old, "-g", "2048"]);
+        tool(
+            "mke2fs",
+            &[&["-q", "-F", "-t", "ext4", "-E", "nodiscard"][..], &new, &[image.to_str().unwrap()]].concat(),
+        );
+        let out = copied(&scratch, &image);
+        let (mut truth, mut found) = (BTreeMap::new(), BTreeMap::new());
+        contents(&tree, &mut truth);
+        contents(&out, &mut found);
+        let left = truth.keys().filter(|contents| found.contains_key(*contents)).count();
+        assert!(left * 10 >= truth.len() * 9, "{new:?}: {left} of {}", truth.len());
+        let trusts = trusts(&out);
+        for (contents, path) in found.iter().filter(|(contents, _)| !contents.is_empty()) {
+            let name = path.strip_prefix(&out).unwrap().to_str().unwrap();
+            let trust = trusts.get(name).map_or("", String::as_str);
+            assert!(truth.contains_key(contents) || trust == "doubtful" || trust.is_empty(), "{new:?}: {name} {trust}");
+        }
+    }
+}
+
+#[test]
+fn a_file_whose_extent_tree_lost_its_root_is_put_together() {
+    let scratch = Scratch::new();
+    let tree = scratch.dir("tree");
+    let blocks: Vec<u8> = (0..400u32).flat_map(|i| [i.to_le_bytes().to_vec(), vec![7; 1020]].concat()).collect();
+    let image = scratch.sparse("image", 24 << 20);
+    fs::write(tree.join("whole"), b"whole").unwrap();
+    let (folder, path) = (tree.to_str().unwrap(), image.to_str().unwrap());
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "1024", "-O", "^has_journal", "-d", folder, path]);
+    {
+        // Every second block of a full volume is freed, so that the file needs many extents.
+        let mount = common::Mounted::writable(&image, "");
+        for i in 0..800 {
+            fs::write(mount.join(format!("filler{i}")), vec![1; 1024]).unwrap();
+        }
+        tool("sync", &["-f", mount.path().to_str().unwrap()]);
+        for i in (0..800).step_by(2) {
+            fs::remove_file(mount.join(format!("filler{i}"))).unwrap();
+        }
+        let file = File::create(mount.join("many")).unwrap();
+        for (i, block) in blocks.chunks(1024).enumerate() {
+            // Holes between, so that no two blocks make one extent.
+            file.write_all_at(block, 2 * i as u64 * 1024).unwrap();
+        }
+        file.sync_all().unwrap();
+    }
+    let expected = {
+        let mount = common::Mounted::read_only(&image, "");
+        fs::read(mount.join("many")).unwrap()
+    };
+    let said = String::from_utf8(debugfs(&image, "ex /many\n")).unwrap();
+    assert!(said.contains(" 1/ "), "the tree has leaves of its own: {said}");
+    let at = inode_at(&image, "/many");
+    zero(&image, at + 0x28, 60);
+    let out = copied(&scratch, &image);
+    let got = fs::read(out.join("many")).unwrap();
+    // Whether there was a hole or a leaf between two leaves, nothing tells.
+    assert!(["unproven", "partial"].contains(&trusts(&out)["many"].as_str()));
+    assert!(got == expected, "{} bytes, expected {}", got.len(), expected.len());
 }

@@ -247,9 +247,20 @@ pub trait FileSystem: Send + Sync {
         Ok(found)
     }
 
+    /// The filesystem that was here before this one was made over it, where this one is empty and enough of the other is
+    /// left.
+    fn before(&self, _progress: &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
+        Ok(None)
+    }
+
     /// Searches the whole volume for what damaged directories and inode tables no longer lead to. Slow, done once:
     /// afterwards every other method answers with what was found. Called when a walk met damage.
     fn salvage(&self, progress: &dyn Progress) -> Result<(), SourceGone>;
+
+    /// True if maps of files were met, while nodes were counted, that [`FileSystem::salvage`] may mend.
+    fn wants_salvage(&self) -> bool {
+        false
+    }
 
     /// The nodes in use that a walk from the root did not reach, with what is known of their place.
     fn strays(&self, reached: &dyn Fn(NodeId) -> bool, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone>;

@@ -58,7 +58,8 @@ pub struct Disk {
 /// A partition, or the whole disk where it has none.
 pub struct Volume {
     /// `p2`; `disk` for a filesystem on the whole disk, `@OFFSET` for one at an offset (given or found). A volume inside
-    /// another: `p2.md` (the data of a mirror), `p3.vg0-root` (a logical volume).
+    /// another: `p2.md` (the data of a mirror), `p3.vg0-root` (a logical volume). `p2.old`: what was on `p2` before an
+    /// empty filesystem was made over it.
     pub name: String,
     /// The bytes of the disk it spans; may reach past the end of a truncated image.
     pub span: Span,
@@ -183,8 +184,27 @@ pub fn survey(source: Source, options: &SurveyOptions, progress: &dyn Progress) 
     };
     let mut volumes = look_into_all(&source, places, options, progress)?;
     volumes = with_inside(&source, volumes, options, progress)?;
+    volumes = with_older(volumes, progress)?;
     let sector_size = table.as_ref().map(|table| table.sector_size).or(options.sector_size).unwrap_or(SECTOR);
     Ok(Disk { source, sector_size, table, volumes, log })
+}
+
+/// Each volume, followed by the filesystem that an empty one was made over: `p2.old`.
+fn with_older(volumes: Vec<Volume>, progress: &dyn Progress) -> Result<Vec<Volume>, SourceGone> {
+    let mut all = Vec::new();
+    for volume in volumes {
+        let older = volume.fs().map(|fs| fs.before(progress)).transpose()?.flatten();
+        let older = older.map(|fs| Volume {
+            name: format!("{}.old", volume.name),
+            span: volume.span,
+            source: fs.source(0).unwrap_or(&volume.source).clone(),
+            partition: None,
+            content: Content::FileSystem(fs),
+        });
+        all.push(volume);
+        all.extend(older);
+    }
+    Ok(all)
 }
 
 /// How deep volumes may lie in volumes: a logical volume in a mirror, and one more.

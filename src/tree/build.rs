@@ -80,7 +80,7 @@ impl Builder {
 
     /// True if the walk met damage, or nodes are in use that it did not reach.
     pub(super) fn misses_something(&self, progress: &dyn Progress) -> Result<bool, SourceGone> {
-        Ok(self.troubled || !self.fs.strays(&|id| self.is_reached(id), progress)?.is_empty())
+        Ok(self.troubled || !self.fs.strays(&|id| self.is_reached(id), progress)?.is_empty() || self.fs.wants_salvage())
     }
 
     pub(super) fn is_reached(&self, id: NodeId) -> bool {

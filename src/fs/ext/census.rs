@@ -1,12 +1,18 @@
 //! Every inode of a volume, in ascending order, read in large sequential reads and judged in parallel.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
 
 use super::Ext;
+use super::disk::superblock;
+use super::feature;
 use super::inode::Inode;
+use super::map;
 use super::number::{GroupNr, InodeNr};
+use super::sharing::{self, Claimant, Claimed};
 use super::tables::Window;
 use crate::fs::Census;
 use crate::node::{Kind, Node};
@@ -26,11 +32,14 @@ pub fn census(
     visit: &mut dyn FnMut(Node) -> ControlFlow<()>,
 ) -> Result<(), SourceGone> {
     let chunks = chunks(ext);
+    let claimed = (which == Census::InUse && ext.minds_sharing()).then(|| Claimed::new(&ext.volume.geometry));
     let inodes: u64 = chunks.iter().map(|chunk| u64::from(chunk.count)).sum();
     progress.stage("reading inode tables", Some(inodes), Unit::Items);
     for batch in chunks.chunks(BATCH) {
-        let nodes: Vec<Vec<Node>> =
-            batch.par_iter().map(|chunk| read(ext, chunk, which)).collect::<Result<_, SourceGone>>()?;
+        let nodes: Vec<Vec<Node>> = batch
+            .par_iter()
+            .map(|chunk| read(ext, chunk, which, claimed.as_ref()))
+            .collect::<Result<_, SourceGone>>()?;
         for (chunk, nodes) in batch.iter().zip(nodes) {
             progress.advance(chunk.count.into());
             for node in nodes {
@@ -43,7 +52,33 @@ pub fn census(
             return Ok(());
         }
     }
+    if let Some(claimed) = claimed {
+        let _ = ext.shared.set(shared(ext, claimed, &chunks)?);
+    }
     Ok(())
+}
+
+/// The inodes of which another claims some blocks too.
+fn shared(ext: &Ext, claimed: Claimed, chunks: &[Chunk]) -> Result<BTreeSet<InodeNr>, SourceGone> {
+    let none = Claimed::new(&ext.volume.geometry);
+    let twice = claimed.twice();
+    if twice.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let of_chunk = |chunk: &Chunk| {
+        let mut claimants = Vec::new();
+        for_each(ext, chunk, |inode| {
+            if ext.claims(&inode) {
+                let runs = none.runs(&ext.volume, &inode, ext.has_errors())?;
+                claimants.extend(Claimant::of(&twice, &inode, &ext.volume.geometry, &runs));
+            }
+            Ok(())
+        })?;
+        Ok(claimants)
+    };
+    let claimants: Vec<Vec<Claimant>> = chunks.par_iter().map(of_chunk).collect::<Result<_, SourceGone>>()?;
+    let claimants: Vec<Claimant> = claimants.into_iter().flatten().collect();
+    Ok(sharing::sharers(&claimants))
 }
 
 /// A run of a group's inodes.
@@ -67,19 +102,39 @@ fn chunks(ext: &Ext) -> Vec<Chunk> {
     (0..).zip(geometry.groups.iter().map(|group| group.inodes_used)).flat_map(of_group).collect()
 }
 
-fn read(ext: &Ext, chunk: &Chunk, which: Census) -> Result<Vec<Node>, SourceGone> {
-    let geometry = &ext.volume.geometry;
-    let window = Window::read(&ext.volume.source, geometry, chunk.group, chunk.first, chunk.count)?;
+fn read(ext: &Ext, chunk: &Chunk, which: Census, claimed: Option<&Claimed>) -> Result<Vec<Node>, SourceGone> {
     let mut nodes = Vec::new();
-    for index in chunk.first..chunk.first + chunk.count {
-        let nr = geometry.inode_at(chunk.group, index);
-        let record = ext.volume.better_record(nr).or_else(|| window.as_ref().and_then(|window| window.record(index)));
-        let Some(inode) = record.map(|record| Inode::decode(nr, record)) else { continue };
+    for_each(ext, chunk, |inode| {
+        if let Some(claimed) = claimed.filter(|_| ext.claims(&inode)) {
+            claimed.take(&claimed.runs(&ext.volume, &inode, ext.has_errors())?);
+            if map::is_refuted(&ext.volume, &inode)? {
+                ext.refuted.store(true, Ordering::Relaxed);
+            }
+        }
         if is_asked(&inode, which) && !ext.is_hidden(&inode) && !ext.is_garbage(&inode) {
             nodes.push(ext.node_of(&inode)?);
         }
-    }
+        Ok(())
+    })?;
     Ok(nodes)
+}
+
+/// Calls `visit` with every inode of a chunk that can be read.
+fn for_each(
+    ext: &Ext,
+    chunk: &Chunk,
+    mut visit: impl FnMut(Inode<'_>) -> Result<(), SourceGone>,
+) -> Result<(), SourceGone> {
+    let geometry = &ext.volume.geometry;
+    let window = Window::read(&ext.volume.source, geometry, chunk.group, chunk.first, chunk.count)?;
+    for index in chunk.first..chunk.first + chunk.count {
+        let nr = geometry.inode_at(chunk.group, index);
+        let record = ext.volume.better_record(nr).or_else(|| window.as_ref().and_then(|window| window.record(index)));
+        if let Some(record) = record {
+            visit(Inode::decode(nr, record))?;
+        }
+    }
+    Ok(())
 }
 
 fn is_asked(inode: &Inode<'_>, which: Census) -> bool {
@@ -90,6 +145,23 @@ fn is_asked(inode: &Inode<'_>, which: Census) -> bool {
 }
 
 impl Ext {
+    /// True where it is not known yet which inodes share blocks, and none may.
+    fn minds_sharing(&self) -> bool {
+        let features = self.volume.geometry.features;
+        self.shared.get().is_none() && !features.has(feature::SHARED_BLOCKS) && self.volume.changes.is_empty()
+    }
+
+    /// True where the volume says itself that something is wrong with it: then whole maps are compared.
+    fn has_errors(&self) -> bool {
+        let sb = &self.superblock_on_disk;
+        sb.s_error_count.get() > 0 || sb.s_state.get() & superblock::state::ERROR != 0
+    }
+
+    /// True where an inode's blocks are its own. Those of the first only stand for bad sectors.
+    fn claims(&self, inode: &Inode<'_>) -> bool {
+        inode.is_in_use() && inode.nr != InodeNr::BAD_BLOCKS && !self.is_garbage(inode)
+    }
+
     /// True for inodes that hold the filesystem's own data, and no user's.
     pub(super) fn is_hidden(&self, inode: &Inode<'_>) -> bool {
         let sb = &self.volume.superblock;
@@ -99,6 +171,6 @@ impl Ext {
         reserved
             || inode.raw.has(super::disk::inode::flags::EA_INODE)
             || named.iter().any(|own| own.get() == nr.0)
-            || (self.volume.geometry.features.has(super::feature::ORPHAN_FILE) && sb.s_orphan_file_inum.get() == nr.0)
+            || (self.volume.geometry.features.has(feature::ORPHAN_FILE) && sb.s_orphan_file_inum.get() == nr.0)
     }
 }

@@ -137,6 +137,11 @@ impl Changes {
         self.inodes.insert(nr, record);
     }
 
+    /// True where nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.inodes.is_empty() && self.ranges.is_empty() && self.names.is_empty()
+    }
+
     /// An inode's record, where it was changed.
     pub fn inode(&self, nr: InodeNr) -> Option<&[u8]> {
         self.inodes.get(&nr).map(Vec::as_slice)

@@ -349,6 +349,21 @@ impl Geometry {
         nr == 1 || !self.features.has(feature::SPARSE_SUPER) || [3, 5, 7].iter().any(|&base| is_power(nr, base))
     }
 
+    /// Blocks at a group's start before its bitmaps: the copy of the superblock, the descriptors, and `reserved` for
+    /// more of them.
+    pub fn overhead(&self, nr: GroupNr, reserved: u16) -> u64 {
+        let superblock = u64::from(self.has_superblock(nr));
+        if !self.features.has(feature::META_BG) {
+            return superblock * (1 + u64::from(self.descriptor_blocks()) + u64::from(reserved));
+        }
+        let holds = |copy| {
+            let index = nr.0 / self.descriptors_per_block();
+            self.descriptor_block(index, copy).is_some_and(|block| self.group_of_block(block) == nr)
+        };
+        let descriptors = [Copy::Primary, Copy::MetaSecond, Copy::MetaLast].into_iter().any(holds);
+        superblock + u64::from(descriptors)
+    }
+
     /// Where a block of the descriptors lies; `None` where that copy has none of this index. `index` counts blocks of
     /// descriptors.
     pub fn descriptor_block(&self, index: u32, copy: Copy) -> Option<BlockNr> {

@@ -27,7 +27,9 @@ mod number;
 mod open;
 mod orphan;
 mod recover;
+mod reserved;
 mod salvage;
+mod sharing;
 mod sniff;
 mod tables;
 mod volume;
@@ -35,11 +37,14 @@ mod xattr;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
 use disk::superblock::Superblock;
 use inode::Inode;
+use map::Beyond;
 use number::InodeNr;
 use volume::Volume;
 
@@ -83,6 +88,10 @@ struct Ext {
     /// What was found wrong while opening.
     log: Log,
     decisions: Vec<String>,
+    /// Inodes whose blocks others claim too; empty until inodes were counted.
+    shared: OnceLock<BTreeSet<InodeNr>>,
+    /// A map was met that a search may mend.
+    refuted: AtomicBool,
 }
 
 impl Ext {
@@ -92,6 +101,12 @@ impl Ext {
             Some(nr) => self.volume.inode(nr),
             None => Ok(None),
         }
+    }
+
+    /// What was decided while opening, and by a search if there was one.
+    fn decisions_so_far(&self) -> Vec<String> {
+        let found = self.volume.remains().map_or(&[][..], |remains| &remains.decisions);
+        self.decisions.iter().chain(found).cloned().collect()
     }
 
     /// The node of an inode that is used, or was.
@@ -107,7 +122,19 @@ impl Ext {
                 (node.size, node.trust) = (mapped, Trust::Doubtful);
             }
         }
+        // What is being cut, or was by a fast commit, may still map what it had.
+        let cut = self.orphans.contains(&inode.nr) || self.volume.changes.inode(inode.nr).is_some();
+        if node.kind == Kind::File && inode.is_in_use() && !cut {
+            match map::beyond(geometry, inode, node.size) {
+                Beyond::Nothing => {}
+                Beyond::Apart => node.trust = Trust::Doubtful,
+                Beyond::UpTo(end) => (node.size, node.trust) = (end, Trust::Doubtful),
+            }
+        }
         node.size = node.size.min(geometry.max_file_size(true));
+        if self.shared.get().is_some_and(|shared| shared.contains(&inode.nr)) {
+            node.trust = node.trust.max(Trust::Doubtful);
+        }
         if let Some(trust) = self.volume.remains().and_then(|remains| remains.trust.get(&inode.nr)) {
             // What was made up has no checksum, and needs none.
             let made = *trust == Trust::Renamed;
@@ -174,7 +201,7 @@ impl FileSystem for Ext {
             state: sniff::states(&self.superblock_on_disk),
             features: geometry.features.names(),
             last_mounted: sniff::last_mounted(sb),
-            decisions: self.decisions.clone(),
+            decisions: self.decisions_so_far(),
         }
     }
 
@@ -260,8 +287,20 @@ impl FileSystem for Ext {
         census::census(self, which, progress, visit)
     }
 
+    fn before(&self, progress: &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
+        if self.options.strict {
+            return Ok(None);
+        }
+        let older = salvage::before(self, progress)?;
+        Ok(older.map(|older| open::as_it_lies(older.source, older.evidence, &older.written, &self.options)))
+    }
+
     fn salvage(&self, progress: &dyn Progress) -> Result<(), SourceGone> {
         salvage::salvage(self, progress)
+    }
+
+    fn wants_salvage(&self) -> bool {
+        self.refuted.load(Ordering::Relaxed)
     }
 
     fn strays(&self, reached: &dyn Fn(NodeId) -> bool, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {

@@ -1,6 +1,8 @@
 //! Opens a volume: evidence, journal, evidence again as the journal left it, orphans.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use super::changes::Changes;
 use super::evidence::{self, Evidence};
@@ -8,6 +10,7 @@ use super::feature::{self, Features};
 use super::recover::{Recovered, recover};
 use super::volume::Volume;
 use super::{Ext, codes, orphan};
+use crate::bytes::Spans;
 use crate::finding::{Finding, Log, Place};
 use crate::fs::{FileSystem, JournalState, Members, OpenOptions};
 use crate::progress::Progress;
@@ -73,7 +76,35 @@ fn build(
     judge_state(&volume, state, &mut log);
     let orphans = orphan::read(&volume, &mut log)?;
     let decisions = evidence.decisions.into_iter().chain(decisions).collect();
-    Ok(Ext { volume, superblock_on_disk, options: options.clone(), journal: state, orphans, log, decisions })
+    Ok(Ext {
+        volume,
+        superblock_on_disk,
+        options: options.clone(),
+        journal: state,
+        orphans,
+        log,
+        decisions,
+        shared: OnceLock::new(),
+        refuted: AtomicBool::new(false),
+    })
+}
+
+/// A filesystem that is read as it lies, by evidence that is not on it any more: what its journal held is gone.
+/// `written` are the bytes that a newer one wrote over it.
+pub fn as_it_lies(source: Source, evidence: Evidence, written: &Spans, options: &OpenOptions) -> Arc<dyn FileSystem> {
+    let mut volume = Volume::new(source, &evidence);
+    volume.overwritten(written);
+    Arc::new(Ext {
+        volume,
+        superblock_on_disk: evidence.superblock,
+        options: options.clone(),
+        journal: None,
+        orphans: BTreeSet::new(),
+        log: evidence.log,
+        decisions: evidence.decisions,
+        shared: OnceLock::new(),
+        refuted: AtomicBool::new(false),
+    })
 }
 
 /// What the superblock says of the volume's past.

@@ -8,8 +8,10 @@ use super::evidence::Evidence;
 use super::geometry::Geometry;
 use super::inode::Inode;
 use super::number::{BlockNr, InodeNr};
+use super::reserved::Reserved;
 use super::salvage::Remains;
 use super::tables::{Reader, Tables};
+use crate::bytes::Spans;
 use crate::source::{Source, SourceGone, read_whole};
 
 /// A volume of which it is known where things lie.
@@ -24,6 +26,7 @@ pub struct Volume {
     pub changes: Arc<Changes>,
     tables: Tables,
     remains: OnceLock<Remains>,
+    reserved: OnceLock<Arc<Reserved>>,
 }
 
 impl Volume {
@@ -36,6 +39,7 @@ impl Volume {
             changes: Arc::default(),
             tables: Tables::default(),
             remains: OnceLock::new(),
+            reserved: OnceLock::new(),
         }
     }
 
@@ -53,7 +57,20 @@ impl Volume {
             changes: self.changes.clone(),
             tables: Tables::default(),
             remains: OnceLock::from(remains),
+            reserved: self.reserved.clone(),
         }
+    }
+
+    /// The blocks that no file can have.
+    pub fn reserved(&self) -> &Reserved {
+        self.reserved
+            .get_or_init(|| Arc::new(Reserved::of(&self.geometry, self.superblock.s_reserved_gdt_blocks.get())))
+    }
+
+    /// Bytes that a newer filesystem on the same volume has written: what is read of them is its, not this one's.
+    pub fn overwritten(&mut self, written: &Spans) {
+        let own = Reserved::of(&self.geometry, self.superblock.s_reserved_gdt_blocks.get());
+        self.reserved = OnceLock::from(Arc::new(own.and(written, &self.geometry)));
     }
 
     /// Takes what a search found; only the first time.

@@ -177,7 +177,7 @@ impl<'v> Listing<'v> {
     /// Entries in the inode: behind the parent's number, and in the attribute that goes on.
     fn inline(&mut self, inode: &Inode<'_>, take: Take<'_>) -> ControlFlow<()> {
         let trust = if inode.is_proved(&self.volume.geometry) { Trust::Intact } else { Trust::Unproven };
-        let more = xattr::inline_data(inode, &self.volume.geometry);
+        let more = xattr::inline_data(inode, &self.volume.geometry).0;
         for part in [&inode.raw.i_block[INLINE_DOTDOT_SIZE..I_BLOCK_SIZE], more] {
             self.entries(part, None, trust, take)?;
         }

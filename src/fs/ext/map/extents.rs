@@ -9,9 +9,12 @@ use crate::fs::ext::checksum::{Seed, Sums};
 use crate::fs::ext::codes;
 use crate::fs::ext::disk::at;
 use crate::fs::ext::disk::extent::{ENTRY_SIZE, Extent, ExtentHeader, ExtentIdx, MAGIC, MAX_DEPTH};
-use crate::fs::ext::inode::Inode;
+use crate::fs::ext::disk::inode::flags;
+use crate::fs::ext::geometry::Geometry;
+use crate::fs::ext::inode::{Inode, Layout};
 use crate::fs::ext::number::BlockNr;
-use crate::node::Trust;
+use crate::fs::ext::volume::Volume;
+use crate::node::{Backing, Trust};
 use crate::source::SourceGone;
 
 /// A file has blocks 0 to this one, exclusive.
@@ -25,7 +28,95 @@ pub fn map(runs: &mut Runs<'_>, inode: &Inode<'_>) -> Result<(), SourceGone> {
     let seed = runs.volume.geometry.has_checksums().then(|| inode.seed(&runs.volume.geometry));
     let proved = inode.is_proved(&runs.volume.geometry);
     let mut tree = Tree { runs, seed, proved, visited: HashSet::new() };
-    tree.node(&inode.raw.i_block, None, None, 0..LOGICAL_END)
+    tree.node(&inode.raw.i_block, None, None, 0..LOGICAL_END)?;
+    let volume = runs.volume;
+    if let Some(leaves) = volume.remains().and_then(|remains| remains.leaves.get(&inode.nr))
+        && runs.mapping.trust >= Trust::Partial
+    {
+        for leaf in leaves {
+            let Some(bytes) = volume.block(*leaf)? else { continue };
+            runs.refill(&leaf_runs(volume, &bytes));
+        }
+    }
+    Ok(())
+}
+
+/// True where the root of the tree in `inode`, or a node right below it, is refuted: a search may find what is lost.
+pub fn is_refuted(volume: &Volume, inode: &Inode<'_>) -> Result<bool, SourceGone> {
+    let geometry = &volume.geometry;
+    if inode.layout(geometry) != Layout::Extents || !geometry.has_checksums() {
+        return Ok(false);
+    }
+    let header: Option<ExtentHeader> = at(&inode.raw.i_block, 0);
+    let Some(header) = header.filter(|header| header.eh_magic.get() == MAGIC) else { return Ok(true) };
+    if header.eh_depth.get() == 0 {
+        return Ok(false);
+    }
+    let entries = inode.raw.i_block.chunks_exact(ENTRY_SIZE).skip(1).take(header.eh_entries.get().into());
+    for index in entries.filter_map(|entry| at::<ExtentIdx>(entry, 0)) {
+        let Some(block) = geometry.block(index.leaf()) else { return Ok(true) };
+        let sums = volume.block(block)?.and_then(|bytes| inode.seed(geometry).extent_block(&bytes));
+        if !sums.is_some_and(Sums::agree) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What a leaf of the tree maps: blocks of the file, and where they lie. In the order of the file.
+fn leaf_runs(volume: &Volume, bytes: &[u8]) -> Vec<(Range<u64>, Backing)> {
+    let entries = at::<ExtentHeader>(bytes, 0).map_or(0, |header| header.eh_entries.get());
+    let extents =
+        bytes.chunks_exact(ENTRY_SIZE).skip(1).take(entries.into()).filter_map(|entry| at::<Extent>(entry, 0));
+    let mut found: Vec<(Range<u64>, Backing)> = Vec::new();
+    for extent in extents {
+        let (logical, len) = (u64::from(extent.ee_block.get()), u64::from(extent.len()));
+        let follows = found.last().is_none_or(|(before, _)| before.end <= logical);
+        let Some(start) = volume.geometry.blocks_on_volume(extent.start(), len).filter(|_| follows && len > 0) else {
+            continue;
+        };
+        let lies = Backing::Device { member: 0, offset: volume.geometry.offset(start) };
+        found.push((logical..logical + len, if extent.is_unwritten() { Backing::Zero } else { lies }));
+    }
+    found
+}
+
+/// What of a file is written behind its end.
+pub enum Beyond {
+    /// Nothing, as it should be.
+    Nothing,
+    /// Something, and not all between the end and it is.
+    Apart,
+    /// All up to this byte: the size is too small.
+    UpTo(u64),
+}
+
+/// What the extents in the inode itself say of the bytes behind `size`. Room may be kept there, but only data that a
+/// size covers is ever written; a Merkle tree (fs-verity) is an exception.
+pub fn beyond(geometry: &Geometry, inode: &Inode<'_>, size: u64) -> Beyond {
+    let header: Option<ExtentHeader> = at(&inode.raw.i_block, 0);
+    let header = header.filter(|header| header.eh_magic.get() == MAGIC && header.eh_depth.get() == 0);
+    let (Some(header), false) = (header, inode.layout(geometry) != Layout::Extents || inode.raw.has(flags::VERITY))
+    else {
+        return Beyond::Nothing;
+    };
+    let entries = inode.raw.i_block.chunks_exact(ENTRY_SIZE).skip(1).take(header.eh_entries.get().into());
+    let block = u64::from(geometry.block_size);
+    let (mut end, mut beyond) = (size.div_ceil(block), Beyond::Nothing);
+    for extent in entries.filter_map(|entry| at::<Extent>(entry, 0)) {
+        let (logical, len) = (u64::from(extent.ee_block.get()), u64::from(extent.len()));
+        let written = len > 0 && !extent.is_unwritten() && geometry.blocks_on_volume(extent.start(), len).is_some();
+        if !written || (logical + len - 1) * block <= size {
+            continue;
+        }
+        if logical > end || matches!(beyond, Beyond::Apart) {
+            beyond = Beyond::Apart;
+        } else {
+            end = end.max(logical + len);
+            beyond = Beyond::UpTo(end * block);
+        }
+    }
+    beyond
 }
 
 struct Tree<'t, 'v> {

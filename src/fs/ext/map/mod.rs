@@ -6,13 +6,18 @@ mod extents;
 mod inline;
 mod pointers;
 
+use std::ops::Range;
+
 use super::codes;
 use super::inode::{Inode, Layout};
-use super::number::BlockNr;
+use super::number::{BlockNr, InodeNr};
 use super::volume::Volume;
+use crate::bytes::Span;
 use crate::finding::{Code, Finding, Place};
 use crate::node::{Backing, Extent, Mapping, Trust};
 use crate::source::SourceGone;
+
+pub use extents::{Beyond, beyond, is_refuted};
 
 /// Findings kept of one map: a ruined one has thousands that say the same.
 const MAX_FINDINGS: usize = 16;
@@ -44,11 +49,14 @@ struct Runs<'v> {
     place: Place,
     size: u64,
     mapping: Mapping,
+    /// The inode is a user's: the filesystem's own may have blocks that others may not.
+    users: bool,
 }
 
 impl<'v> Runs<'v> {
     fn new(volume: &'v Volume, inode: &Inode<'_>, size: u64) -> Self {
-        Runs { volume, place: Place::inode(inode.nr.0.into()), size, mapping: Mapping::default() }
+        let users = inode.nr == InodeNr::ROOT || inode.nr.0 >= volume.geometry.first_inode;
+        Runs { volume, place: Place::inode(inode.nr.0.into()), size, mapping: Mapping::default(), users }
     }
 
     fn block_size(&self) -> u64 {
@@ -62,6 +70,9 @@ impl<'v> Runs<'v> {
 
     /// `count` blocks of the file from `logical` lie on the volume from `start` on.
     fn data(&mut self, logical: u64, count: u64, start: BlockNr) {
+        if self.users && self.volume.reserved().touches(start, count) {
+            self.trust(Trust::Doubtful);
+        }
         let offset = self.volume.geometry.offset(start);
         self.push(logical, count, Backing::Device { member: 0, offset });
     }
@@ -76,6 +87,40 @@ impl<'v> Runs<'v> {
         if logical < self.blocks() && count > 0 {
             self.mapping.trust = self.mapping.trust.max(Trust::Partial);
             self.push(logical, count, Backing::Lost);
+        }
+    }
+
+    /// Puts what another part of the map was found to say, in ascending order of the file's blocks, where something is
+    /// lost. What lies between its runs is a hole.
+    fn refill(&mut self, found: &[(Range<u64>, Backing)]) {
+        let (Some(first), Some(last)) = (found.first(), found.last()) else { return };
+        let block = self.block_size();
+        let covered = Span { start: first.0.start * block, end: (last.0.end * block).min(self.size) };
+        let mut extents = Vec::new();
+        for extent in std::mem::take(&mut self.mapping.extents) {
+            let whole = extent.span();
+            let Some(part) = whole.intersection(covered).filter(|_| extent.backing == Backing::Lost) else {
+                extents.push(extent);
+                continue;
+            };
+            let lost = |start: u64, end: u64| Extent { logical: start, len: end - start, backing: Backing::Lost };
+            extents.extend((whole.start < part.start).then(|| lost(whole.start, part.start)));
+            for (blocks, backing) in found {
+                let run = Span { start: blocks.start * block, end: blocks.end * block };
+                let Some(here) = run.intersection(part) else { continue };
+                let backing = match backing {
+                    Backing::Device { member, offset } => {
+                        Backing::Device { member: *member, offset: offset + (here.start - run.start) }
+                    }
+                    other => other.clone(),
+                };
+                extents.push(Extent { logical: here.start, len: here.len(), backing });
+            }
+            extents.extend((part.end < whole.end).then(|| lost(part.end, whole.end)));
+        }
+        self.mapping.extents = extents;
+        if self.mapping.trust == Trust::Partial && self.mapping.lost().is_empty() {
+            self.mapping.trust = Trust::Unproven;
         }
     }
 

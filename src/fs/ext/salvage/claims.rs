@@ -63,12 +63,13 @@ impl Claims {
         candidates.filter(move |run| block.0 < run.start + run.len).map(|run| run.nr)
     }
 
-    /// The inodes that share blocks with another, each with the one whose claim it contradicts.
+    /// The inodes that share blocks with another, each with the one whose claim it contradicts: itself, if it claims
+    /// blocks twice.
     pub fn contradictions(&self) -> Vec<(InodeNr, InodeNr)> {
         let mut pairs = Vec::new();
         let mut open: Option<Run> = None;
         for run in &self.runs {
-            if let Some(before) = open.filter(|before| run.start < before.start + before.len && run.nr != before.nr) {
+            if let Some(before) = open.filter(|before| run.start < before.start + before.len) {
                 pairs.push((before.nr, run.nr));
             }
             if open.is_none_or(|before| run.start + run.len > before.start + before.len) {

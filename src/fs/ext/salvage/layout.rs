@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::feature::{FLEX_BG, META_BG};
-use super::super::geometry::{Copy, Geometry};
+use super::super::feature::FLEX_BG;
+use super::super::geometry::Geometry;
 use super::super::number::{BlockNr, GroupNr};
 
 /// Groups of a flexible group: the sizes in use, the usual one first.
@@ -17,7 +17,7 @@ pub fn candidates(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<BlockN
         places.extend(FLEX_SIZES.iter().filter_map(|&size| in_flexible_group(geometry, nr, size, reserved)));
     }
     places.extend(as_in_other_groups(geometry, nr));
-    let after_bitmaps = geometry.group_start(nr).0 + overhead(geometry, nr, reserved) + 2;
+    let after_bitmaps = geometry.group_start(nr).0 + geometry.overhead(nr, reserved) + 2;
     places.push(after_bitmaps);
     let mut seen = Vec::new();
     for place in places {
@@ -27,20 +27,6 @@ pub fn candidates(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<BlockN
         }
     }
     seen
-}
-
-/// Blocks at a group's start before its bitmaps: the copy of the superblock, the descriptors, those kept for more.
-fn overhead(geometry: &Geometry, nr: GroupNr, reserved: u16) -> u64 {
-    let superblock = u64::from(geometry.has_superblock(nr));
-    if !geometry.features.has(META_BG) {
-        return superblock * (1 + u64::from(geometry.descriptor_blocks()) + u64::from(reserved));
-    }
-    let holds = |copy| {
-        let index = nr.0 / geometry.descriptors_per_block();
-        geometry.descriptor_block(index, copy).is_some_and(|block| geometry.group_of_block(block) == nr)
-    };
-    let descriptors = [Copy::Primary, Copy::MetaSecond, Copy::MetaLast].into_iter().any(holds);
-    superblock + u64::from(descriptors)
 }
 
 /// In a flexible group tables follow each other: the places that the nearest known ones before and after say.
@@ -58,7 +44,7 @@ fn beside_neighbours(geometry: &Geometry, nr: GroupNr) -> Vec<u64> {
 fn in_flexible_group(geometry: &Geometry, nr: GroupNr, size: u32, reserved: u16) -> Option<u64> {
     let first = GroupNr(nr.0 / size * size);
     let bitmaps = 2 * u64::from(size);
-    let start = geometry.group_start(first).0.checked_add(overhead(geometry, first, reserved) + bitmaps)?;
+    let start = geometry.group_start(first).0.checked_add(geometry.overhead(first, reserved) + bitmaps)?;
     start.checked_add(u64::from(nr.0 - first.0) * geometry.inode_table_blocks())
 }
 

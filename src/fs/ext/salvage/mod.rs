@@ -7,10 +7,12 @@
 //! - [`Remains`]: kept by the opened filesystem, empty until a search filled it. Inodes, directory entries and blocks
 //!   found in it come before those of the disk.
 
+mod before;
 mod candidates;
 mod claims;
 mod copies;
 mod descriptors;
+mod detached;
 mod directories;
 mod generation;
 mod infer;
@@ -26,6 +28,7 @@ mod traces;
 
 use std::ops::ControlFlow;
 
+pub use before::evidence as before;
 pub use candidates::scan as candidates;
 pub use record::{Verdict, judge as judge_record};
 pub use remains::Remains;
@@ -97,17 +100,33 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
     let claims = Claims::take(&volume, &roll, progress)?;
     judge_contradictions(&roll, &claims, &mut remains);
     let sightings = search(&volume, progress)?;
-    directories::rebuild(
-        &directories::Evidence { volume: &volume, roll: &roll, claims: &claims, sightings: &sightings },
-        &mut remains,
-    )?;
+    remains.leaves = detached::leaves(&volume, &claims, &sightings)?;
+    let evidence = directories::Evidence { volume: &volume, roll: &roll, claims: &claims, sightings: &sightings };
+    let rebuilt = directories::rebuild(&evidence, &mut remains)?;
     if !remains.inodes.contains_key(&InodeNr::ROOT) && !roll.get(InodeNr::ROOT).is_directory() {
         // Nothing is left of the root: a tree needs one all the same.
         remains.inodes.insert(InodeNr::ROOT, directories::record(volume.geometry.inode_size as usize));
         remains.trust.insert(InodeNr::ROOT, Trust::Renamed);
     }
+    remains.decisions = decisions(&remains, rebuilt);
     ext.volume.set_remains(remains);
     Ok(())
+}
+
+/// What a search found, one sentence each.
+fn decisions(remains: &Remains, rebuilt: usize) -> Vec<String> {
+    let of = |trust: Trust| remains.trust.values().filter(|it| **it == trust).count();
+    let root =
+        remains.inodes.contains_key(&InodeNr::ROOT) && remains.trust.get(&InodeNr::ROOT) == Some(&Trust::Renamed);
+    let found = [
+        (of(Trust::Journal), "inodes are damaged; older copies of them in the journal are used"),
+        (rebuilt, "directories are put together again from blocks found by their contents"),
+        (remains.made_up.len(), "of them have no known inode"),
+        (remains.leaves.len(), "files' extent trees are damaged; leaves found by their checksums are used"),
+        (of(Trust::Doubtful), "inodes claim blocks that others claim too; they are doubtful"),
+        (usize::from(root), "root directory's inode is lost; the tree is rebuilt from the entries that name parents"),
+    ];
+    found.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
 }
 
 /// What the journal still holds of what is damaged; `None` where there is no journal.

@@ -17,8 +17,12 @@ pub struct Remains {
     pub blocks: HashMap<BlockNr, Vec<Arc<[u8]>>>,
     /// Entries that belong to a directory beside those its blocks hold.
     pub entries: HashMap<InodeNr, Vec<Entry>>,
+    /// Leaves of extent trees that the inode's own map does not lead to, in the order of the file.
+    pub leaves: HashMap<InodeNr, Vec<BlockNr>>,
     /// The parents of directories whose `..` is lost.
     pub parents: HashMap<InodeNr, NodeId>,
     /// Directories made up to hold entries of which the directory is not known: numbers that no inode has.
     pub made_up: BTreeSet<InodeNr>,
+    /// What was found, one sentence each.
+    pub decisions: Vec<String>,
 }

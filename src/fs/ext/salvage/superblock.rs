@@ -258,6 +258,11 @@ fn among(superblocks: &[(Superblock, u64)], source_len: u64) -> Vec<Copy> {
     fitting.map(|&(sb, at)| Copy { sb, at, proved: is_proved(&sb) }).collect()
 }
 
+/// The superblock that most of some copies agree on, found anywhere.
+pub fn of_copies(superblocks: &[(Superblock, u64)], source_len: u64) -> Option<Chosen> {
+    vote(None, among(superblocks, source_len), source_len)
+}
+
 /// Filesystems that do not begin where the source does: where their superblocks say they begin, how long they are, a
 /// copy of each, and how many copies agree.
 pub fn elsewhere(superblocks: &[(Superblock, u64)], source_len: u64) -> Vec<(u64, u64, Superblock, usize)> {

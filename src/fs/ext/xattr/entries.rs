@@ -34,6 +34,12 @@ impl Entry<'_> {
         if self.is_acl() { Some(prefix.to_vec()) } else { Some([prefix, self.name].concat()) }
     }
 
+    /// Bytes it takes in the list.
+    pub fn len(&self) -> usize {
+        // A name's length is one byte on the disk.
+        entry_len(self.name.len() as u8)
+    }
+
     /// True for a POSIX ACL.
     pub fn is_acl(&self) -> bool {
         matches!(self.index, 2 | 3)

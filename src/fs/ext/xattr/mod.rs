@@ -48,16 +48,26 @@ pub fn read(volume: &Volume, inode: &Inode<'_>) -> Result<Judged<Vec<Xattr>>, So
     Ok(reading.judged)
 }
 
-/// The value of `system.data` in an inode: where inline contents go on. Empty where there is none.
-pub fn inline_data<'i>(inode: &'i Inode<'_>, geometry: &Geometry) -> &'i [u8] {
+/// The value of `system.data` in an inode: where inline contents go on. Empty where there is none. False where other
+/// attributes lie in its place too.
+pub fn inline_data<'i>(inode: &'i Inode<'_>, geometry: &Geometry) -> (&'i [u8], bool) {
     let region = inode.attributes(geometry);
     if !has_magic(region) {
-        return &[];
+        return (&[], true);
     }
-    let is_data = |entry: &Entry<'_>| entry.index == INDEX_SYSTEM && entry.name == b"data";
-    match entries(region, IBODY_HEADER_SIZE, IBODY_HEADER_SIZE).0.into_iter().find(is_data).map(|entry| entry.value) {
-        Some(Value::Here(range)) => region.get(range).unwrap_or_default(),
-        _ => &[],
+    let list = entries(region, IBODY_HEADER_SIZE, IBODY_HEADER_SIZE).0;
+    let names: usize = list.iter().map(Entry::len).sum();
+    let is_data = |entry: &&Entry<'_>| entry.index == INDEX_SYSTEM && entry.name == b"data";
+    match list.iter().find(is_data).map(|entry| &entry.value) {
+        Some(Value::Here(range)) => {
+            let crosses = |entry: &Entry<'_>| match &entry.value {
+                Value::Here(other) => other != range && other.start < range.end && range.start < other.end,
+                Value::Inode(..) => false,
+            };
+            let alone = range.is_empty() || range.start >= IBODY_HEADER_SIZE + names && !list.iter().any(crosses);
+            (region.get(range.clone()).unwrap_or_default(), alone)
+        }
+        _ => (&[], true),
     }
 }
 
