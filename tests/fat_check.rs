@@ -102,9 +102,15 @@ const BAD: u32 = 0x0fff_fff7;
 const BEYOND: u32 = 0x0fff_fff0;
 
 const RECIPES: &[Recipe] = &[
-    recipe("healthy", 0, "8 files", "", |_| {}),
+    recipe("healthy", 0, "9 files", "", |_| {}),
     recipe("tables differ", 0, "FATs differ but appear to be intact", "fat-tables-differ", |v| {
         v.entry_of(v.tables[1], 200, END);
+    }),
+    recipe("first table overwritten", 0, "FATs differ - using second FAT", "fat-media-byte", |v| {
+        v.put(v.tables[0], &[0; 4])
+    }),
+    recipe("second table overwritten", 0, "FATs differ - using first FAT", "fat-tables-differ", |v| {
+        v.put(v.tables[1], &[0; 4])
     }),
     recipe("media entries zeroed", 0, "Both FATs appear to be corrupt", "fat-media-byte", |v| v.entry(0, 0)),
     recipe("shutdown bit cleared", 0, "Dirty bit is set", "fat-dirty", |v| {
@@ -169,6 +175,38 @@ const RECIPES: &[Recipe] = &[
         let start = v.start("DIR") as u16;
         v.put(v.find("SUB") + 26, &start.to_le_bytes());
     }),
+    recipe("directory in its parent", 0, "containing directory's parent", "fat-directory-loop", |v| {
+        let start = v.start("DIR") as u16;
+        let at = v.find("DEEP");
+        v.put(at + 26, &start.to_le_bytes());
+    }),
+    recipe("dot marked nameless", 0, "Is a dot with no 8.3 name flag set", "fat-dot-entry", |v| {
+        v.put(v.find(".") + 12, &[0x20]);
+    }),
+    recipe("directory of garbage", 32, "Has a large number of bad entries", "fat-directory-garbage", |v| {
+        let at = v.root + (v.start("SUB") - 2) * 512 + if v.fat32 { 0 } else { 512 * 32 };
+        (2..16).for_each(|i| {
+            v.put(at + i * 32, &[b'*', 0x81, 0x9f, 3, 4, 5, 6, 7, 1, 2, 3, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 9])
+        });
+    }),
+    recipe("long name begins twice", 0, "starts within an old one", "fat-long-name-fragment", |v| {
+        v.change(v.find("LONGNA~1TXT") - 32, |b| b | 0x40);
+    }),
+    recipe(
+        "part of a long name of another",
+        0,
+        "Checksum in long filename part wrong",
+        "fat-long-name-fragment",
+        |v| {
+            v.change(v.find("LONGNA~1TXT") - 32 + 13, |b| b ^ 9);
+        },
+    ),
+    recipe("long name without its end", 0, "Unfinished long file name", "fat-long-name-broken", |v| {
+        let at = v.find("LONGNA~1TXT");
+        let entry = v.bytes[at..at + 32].to_vec();
+        v.put(at - 32, &entry);
+        v.put(at, &[0xe5]);
+    }),
     recipe("long name without an entry", 0, "Orphaned long file name part", "fat-long-name-orphan", |v| {
         v.put(v.find("LONGNA~1TXT"), &[0xe5]);
     }),
@@ -197,6 +235,16 @@ const RECIPES: &[Recipe] = &[
     recipe("no label in the root directory", 0, "there is no volume label in root", "fat-label-boot-only", |v| {
         v.put(v.find("LABEL"), &[0xe5]);
     }),
+    recipe(
+        "label with a star in the root directory",
+        0,
+        "stored in root directory is not valid",
+        "fat-label-invalid",
+        |v| {
+            v.put(v.boot(43, 71), b"LA*EL      ");
+            v.put(v.find("LABEL"), b"LA*EL      ");
+        },
+    ),
     recipe("two labels", 0, "and different", "fat-label-differs", |v| v.put(v.boot(43, 71), b"OTHER      ")),
     recipe("empty label", 0, "is not valid", "fat-label-invalid", |v| {
         v.put(v.boot(43, 71), b"           ");
@@ -218,6 +266,7 @@ const RECIPES: &[Recipe] = &[
     }),
     recipe("no backup", 32, "There is no backup boot sector", "fat-boot-backup-missing", |v| v.put(50, &[0, 0])),
     recipe("root directory is free", 32, "root dir starts with a bad cluster", "fat-root-cluster", |v| v.entry(2, 0)),
+    recipe("root directory beyond", 32, "start cluster beyond limit", "fat-root-cluster", |v| v.put(44, &[0, 0, 0xff])),
     recipe("root directory nowhere", 32, "Bad FAT32 root directory", "fat-root-cluster", |v| v.put(44, &[1])),
     recipe("no mark at the boot sector's end", 16, "", "fat-boot-signature", |v| v.put(510, &[0, 0])),
     recipe("boot sector zeroed", 32, "Logical sector size is zero", "fat-boot-sector", |v| v.put(0, &[0; 512])),
@@ -238,7 +287,7 @@ fn healthy(scratch: &Scratch, bits: u8) -> Volume {
     tool("mmd", &["-i", &path, "::/DIR"]);
     tool("mcopy", &["-i", &path, &a, &b, &long, "::/"]);
     tool("mcopy", &["-i", &path, &a, &b, "::/DIR"]);
-    tool("mmd", &["-i", &path, "::/DIR/SUB"]);
+    tool("mmd", &["-i", &path, "::/DIR/SUB", "::/DIR/SUB/DEEP"]);
     Volume::new(fs::read(&image).expect("the image"))
 }
 

@@ -1,6 +1,6 @@
 //! Reading one chain: from a file's first cluster through the table, in the copy that makes sense.
 
-use super::{Cluster, Link, Links, Runs, Table};
+use super::{Cluster, Link, Links, Run, Runs, Table};
 use crate::node::Trust;
 use crate::source::SourceGone;
 
@@ -137,6 +137,10 @@ impl Walk<'_> {
             };
             if self.runs.count() >= self.need {
                 let ends = links.iter().any(|link| link == Link::End);
+                // A chain that ends has no circle, unless its way led through more than one copy.
+                if (!ends || self.disputed) && self.repeats() {
+                    return Ok(Some(self.cut_loop()));
+                }
                 return Ok(if ends { None } else { Some(flaw_of(at, links.first(), Flaw::Long)) });
             }
             let mut options = links.iter().filter_map(next_of);
@@ -147,6 +151,13 @@ impl Walk<'_> {
             self.branches.extend(options.map(|next| Branch { count, next }));
             at = next;
         }
+    }
+
+    /// True if a cluster was met twice.
+    fn repeats(&self) -> bool {
+        let mut runs: Vec<Run> = self.runs.runs().to_vec();
+        runs.sort_unstable_by_key(|run| run.first);
+        runs.windows(2).any(|pair| pair[0].first.number() + pair[0].len > pair[1].first.number())
     }
 
     /// Drops what a loop repeats.
@@ -225,6 +236,14 @@ mod tests {
         let (clusters, flaw) = numbers(&table, 1000);
         assert_eq!(clusters, [2, 3, 4, 5]);
         assert!(matches!(flaw, Some(Flaw::Loop(_))));
+    }
+
+    #[test]
+    fn a_loop_is_no_way_to_reach_the_length() {
+        for need in 5..12 {
+            let (clusters, flaw) = numbers(&table(&[&[3, 4, 5, 2, 0, 0]]), need);
+            assert_eq!((clusters, matches!(flaw, Some(Flaw::Loop(_)))), (vec![2, 3, 4, 5], true), "{need}");
+        }
     }
 
     #[test]

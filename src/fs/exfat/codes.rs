@@ -59,6 +59,8 @@ codes! {
     FIRST_CLUSTER = "exfat-first-cluster", Damage, "a file begins at a cluster that the volume does not have",
         explain: "The stream entry names a first cluster that can not be. The file's contents can not be found.",
         repair: "truncates the file to 0 bytes", e2fsck: [];
+    EMPTY_CONTIGUOUS = "exfat-empty-contiguous", Damage, "an empty file says that its clusters lie behind each other",
+        explain: "A file without clusters has no use for the mark; drivers refuse to write to it.", repair: "removes the mark", e2fsck: [];
     CHAIN_FREE = "exfat-chain-free", Damage, "a chain runs into an entry that leads nowhere",
         explain: "The table has nothing for a cluster of the file: the chain was cut, or never written.",
         repair: "ends the file there", e2fsck: [];

@@ -153,7 +153,8 @@ impl LongName {
         entry.characters().zip(&mut part).for_each(|(unit, to)| *to = unit);
         self.parts.push(part);
         self.ordinal = ordinal;
-        continued || whole_before
+        let begins_anew = begins && !deleted;
+        whole_before || (continued && !begins_anew)
     }
 
     /// True while parts wait for their short entry.

@@ -7,7 +7,7 @@ use crate::bytes::Span;
 use crate::finding::{Code, Finding, Log, Place};
 use crate::fs::cluster::{Cluster, ClusterSet, Flaw, Object, Runs, follow, is_dos_time};
 use crate::fs::exfat::dir::{Item, Set};
-use crate::fs::exfat::disk::{ENTRY, stream_entry};
+use crate::fs::exfat::disk::{ENTRY, NO_FAT_CHAIN, stream_entry};
 use crate::fs::exfat::map::{LARGEST_DIRECTORY, describe, is_contiguous};
 use crate::fs::exfat::upcase::Upcase;
 use crate::fs::exfat::{Exfat, codes};
@@ -173,6 +173,8 @@ impl Checker<'_> {
         let Some(start) = self.exfat.layout().cluster(number) else {
             if size > 0 || number != 0 {
                 self.note(codes::FIRST_CLUSTER, set, &format!("first cluster {number}, {size} bytes"));
+            } else if set.stream.GeneralSecondaryFlags & NO_FAT_CHAIN != 0 {
+                self.note(codes::EMPTY_CONTIGUOUS, set, "no bytes, and no need of a chain");
             }
             return Ok(());
         };

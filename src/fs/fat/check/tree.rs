@@ -110,7 +110,8 @@ impl Checker<'_> {
             _ => directory.parent,
         };
         let good = |slot: &&Slot, index: u64, test: fn(&ShortEntry) -> bool, start: u32| {
-            slot.index == index && test(&slot.entry) && self.fat.first_cluster(&slot.entry) == start
+            let named = slot.entry.DIR_NTRes & NO_SHORT_NAME == 0;
+            slot.index == index && test(&slot.entry) && named && self.fat.first_cluster(&slot.entry) == start
         };
         let (dot, dotdot) = (slots.first(), slots.get(1));
         let dot = dot.filter(|slot| good(slot, 0, is_dot, directory.start())).is_some();
