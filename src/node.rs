@@ -236,4 +236,7 @@ pub struct Unkept {
 impl Unkept {
     /// All of it: the destination can not hold such a thing, and the manifest alone keeps it.
     pub const ITSELF: &str = "itself";
+
+    /// Of times what is below a second.
+    pub const NANOSECONDS: &str = "nanoseconds";
 }

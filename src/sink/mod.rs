@@ -16,6 +16,8 @@ pub mod local;
 mod object;
 #[cfg(feature = "object-stores")]
 mod s3;
+#[cfg(feature = "sftp")]
+mod sftp;
 pub mod store;
 #[cfg(feature = "swift")]
 mod swift;

@@ -116,6 +116,8 @@ pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
         "swift" => super::swift::open(url, options),
         #[cfg(feature = "webdav")]
         "webdav" | "webdavs" => super::webdav::open(url, options),
+        #[cfg(feature = "sftp")]
+        "sftp" => Ok(Box::new(super::sftp::Sftp::open(url, options)?)),
         scheme => Err(unknown(scheme)),
     }
 }
