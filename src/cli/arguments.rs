@@ -51,6 +51,21 @@ pub(crate) struct SourceArguments {
 const HOW: &str = "How the disk is read";
 
 impl SourceArguments {
+    /// An image, read as it is read where nothing else is said.
+    pub(crate) fn of(image: PathBuf) -> Self {
+        SourceArguments {
+            image,
+            offset: None,
+            mapfile: None,
+            no_replay: false,
+            superblock: None,
+            block_size: None,
+            strict: false,
+            code_page: None,
+            timezone: None,
+        }
+    }
+
     pub(crate) fn source_options(&self) -> SourceOptions {
         SourceOptions { mapfile: self.mapfile.clone() }
     }

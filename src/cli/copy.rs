@@ -33,7 +33,8 @@ server's own fstab mounts them, what nothing places to #volumes/p3. A PATH is on
 below it, or a glob ('/home/*/.ssh').
 
 A file appears under its final name only when it is complete. What stands there already is never replaced unless
---overwrite is given: run the same command again to go on with what is missing. offmount's own files (manifest.jsonl,
+--overwrite is given. Run the same command again to go on with what is missing, also inside a large file (--resume says
+the same). offmount's own files (manifest.jsonl,
 B3SUMS) go to .offmount in the destination.
 
 Exit status: 0 all complete; 1 something is partial, doubtful, skipped or missing, each named; 2 could not run.
@@ -75,6 +76,10 @@ pub(super) struct Arguments {
     /// Replace files in the destination that differ
     #[arg(long)]
     overwrite: bool,
+
+    /// Go on with what an earlier run left, as running the same command again always does
+    #[arg(long)]
+    resume: bool,
 
     /// Write nothing, say what would be copied
     #[arg(long)]
@@ -206,7 +211,7 @@ fn join(above: &[u8], below: &[u8]) -> Vec<u8> {
 }
 
 /// The volumes to copy from, with their trees.
-fn parts(session: &Session) -> Result<Vec<Part<'_>>, Stop> {
+pub(super) fn parts(session: &Session) -> Result<Vec<Part<'_>>, Stop> {
     let mut parts = Vec::new();
     for Placement { volume, at, .. } in session.server.layout() {
         let Some(tree) = session.server.tree(volume, &session.progress)? else { continue };

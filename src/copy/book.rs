@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags, openat};
 
 use super::done::Done;
 use super::outcome::{Counts, NAMED, Problem};
 use super::{Error, Hashes};
-use crate::manifest::{Algorithm, Header, NAME, PARTIAL, Trailer};
+use crate::manifest::{AHEAD, Algorithm, Header, NAME, PARTIAL, Trailer};
 use crate::sink::local::Folder;
 
 /// Writes what batches came to, in order.
@@ -20,12 +21,39 @@ pub struct Book {
     /// What is not whole, so far.
     pub problems: Vec<Problem>,
     failed: Option<io::Error>,
+    ahead: Ahead,
+}
+
+/// Records that wait for those before them, as they come: a run that is killed has them on record all the same.
+#[derive(Clone)]
+pub struct Ahead(Option<Arc<Mutex<File>>>);
+
+impl Ahead {
+    /// Writes down what a batch came to, unless it is its turn.
+    pub fn note(&self, done: &Done, is_next: bool) {
+        if let Some(file) = self.0.as_ref().filter(|_| !is_next) {
+            // At worst what stands there is read again by the next run.
+            let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&done.lines);
+        }
+    }
 }
 
 impl Book {
     /// A book in offmount's own folder, under names that say it is not finished.
     pub fn in_folder(folder: &Folder, hashes: Hashes, header: &Header) -> Result<Self, Error> {
-        Self::begin(hashes, header, |name| folder.create(name))
+        let mut book = Self::begin(hashes, header, |name| folder.create(name))?;
+        let making = |error| Error::Destination(format!("making {AHEAD}"), error);
+        let mut ahead = folder.create(AHEAD).map_err(making)?;
+        let mut line = Vec::new();
+        header.write(&mut line);
+        ahead.write_all(&line).map_err(making)?;
+        book.ahead = Ahead(Some(Arc::new(Mutex::new(ahead))));
+        Ok(book)
+    }
+
+    /// Where lanes write down what has to wait.
+    pub fn ahead(&self) -> Ahead {
+        self.ahead.clone()
     }
 
     /// A book in nameless temporary files.
@@ -46,6 +74,7 @@ impl Book {
             counts: Counts::default(),
             problems: Vec::new(),
             failed: None,
+            ahead: Ahead(None),
         };
         let mut line = Vec::new();
         header.write(&mut line);
@@ -71,6 +100,9 @@ impl Book {
             let written = self.sums[i].1.write_all(&done.sums[i]);
             self.keep(written);
         }
+        // On record even if the run is killed.
+        let flushed = self.manifest.flush();
+        self.keep(flushed);
         self.counts.merge(done.counts);
         let room = NAMED.saturating_sub(self.problems.len());
         self.problems.extend(done.problems.into_iter().take(room));
@@ -102,7 +134,8 @@ impl Book {
         for (algorithm, _) in sums {
             renamed(&partial(algorithm), algorithm.sums_name())?;
         }
-        renamed(PARTIAL, NAME)
+        renamed(PARTIAL, NAME)?;
+        folder.remove(AHEAD).map_err(|error| Error::Destination(format!("removing {AHEAD}"), error))
     }
 
     /// The files, complete: the manifest, and those of sums.

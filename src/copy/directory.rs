@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::done::Done;
 use super::job::{Halt, Job, made_up_directory};
+use super::patience::patiently;
 use crate::manifest::{Record, Status};
 use crate::node::{Node, NodeId, Unkept};
 use crate::sink::{Entry, Failure};
@@ -32,7 +33,8 @@ impl Job<'_> {
         let node = Node { mode: 0o755, ..made_up_directory(NodeId(0)) };
         let overwrite = self.request.overwrite;
         paths.iter().try_for_each(|path| {
-            self.sink.directory(&Entry { path, node: &node, target: &[], xattrs: &[], data: &[], overwrite })
+            let entry = Entry { path, node: &node, target: &[], xattrs: &[], data: &[], overwrite };
+            patiently(self.progress, || self.sink.directory(&entry))
         })
     }
 
@@ -73,7 +75,7 @@ impl Job<'_> {
         let path = self.places.path(part, item);
         let overwrite = self.request.overwrite;
         let entry = Entry { path: &path, node, target: &[], xattrs: &[], data: &[], overwrite };
-        self.sink.directory(&entry).map_err(|failure| {
+        patiently(self.progress, || self.sink.directory(&entry)).map_err(|failure| {
             let mut record = Box::new(self.record(part, item, Some(node)));
             self.settle(&mut record, Halt::Failure(failure));
             record
@@ -111,7 +113,7 @@ impl Job<'_> {
         let path = if record.path == b"." { b"" } else { &record.path[..] };
         let entry = Entry { path, node, target: &[], xattrs: &record.xattrs, data: &[], overwrite: false };
         if restore || !self.stood_there(path) {
-            record.unkept = self.sink.finish_directory(&entry)?;
+            record.unkept = patiently(self.progress, || self.sink.finish_directory(&entry))?;
         } else {
             record.status = Status::AlreadyThere;
             let why = "it stood there before";

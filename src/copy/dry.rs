@@ -20,7 +20,7 @@ const BATCH: usize = 1024;
 pub fn run(request: &Request<'_>, progress: &dyn Progress, planned: &mut dyn FnMut(&Record)) -> Result<Outcome, Error> {
     let prepared = Prepared::new(request, NAME_MAX, progress)?;
     let nowhere = Tar::new(Box::new(std::io::sink()));
-    let job = Job::new(request, request.hashes, &prepared.places, &nowhere, None, progress);
+    let job = Job::new(request, request.hashes, &prepared.places, &nowhere, None, None, progress);
     let plan = &prepared.plan;
     let files = plan.files.iter().map(|file| (file.part, file.item));
     let links = plan.links.iter().map(|link| (link.part, link.item));

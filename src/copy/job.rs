@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::journal::Journal;
 use super::place::Places;
 use super::previous::Previous;
 use super::{Hashes, Part, Request, Stopped};
@@ -27,6 +28,8 @@ pub struct Job<'a> {
     pub sink: &'a dyn Sink,
     /// What earlier runs left.
     pub previous: Option<&'a Previous>,
+    /// What is half-sent; `None` where nothing can be gone on with.
+    pub journal: Option<&'a Journal>,
     /// Who is told.
     pub progress: &'a dyn Progress,
     /// Names of the parts' volumes.
@@ -71,6 +74,7 @@ impl<'a> Job<'a> {
         places: &'a Places<'a>,
         sink: &'a dyn Sink,
         previous: Option<&'a Previous>,
+        journal: Option<&'a Journal>,
         progress: &'a dyn Progress,
     ) -> Self {
         let identity = |part: &Part<'_>| part.tree.fs().summary().uuid.unwrap_or_else(|| part.volume.clone());
@@ -80,6 +84,7 @@ impl<'a> Job<'a> {
             places,
             sink,
             previous,
+            journal,
             progress,
             volumes: request.parts.iter().map(|part| Arc::from(&*part.volume)).collect(),
             identities: request.parts.iter().map(identity).collect(),

@@ -3,6 +3,8 @@
 use super::done::Done;
 use super::hash::Hasher;
 use super::job::{Halt, Job};
+use super::parts::Piecewise;
+use super::patience::Patience;
 use super::plan::Planned;
 use super::standing;
 use crate::bytes::{Span, Spans};
@@ -153,11 +155,18 @@ impl Job<'_> {
     }
 
     fn copy_file(&self, file: &Planned, it: &Opened<'_>, lane: &mut Lane) -> Record {
-        let mut record = self.record(file.part, file.item, Some(&it.node));
-        if let Err(halt) = self.try_file(file, it, lane, &mut record) {
-            self.settle(&mut record, halt);
+        let mut patience = Patience::new();
+        loop {
+            let mut record = self.record(file.part, file.item, Some(&it.node));
+            match self.try_file(file, it, lane, &mut record) {
+                Ok(()) => return record,
+                Err(Halt::Failure(Failure::Passing(_))) if !self.is_stopped() && patience.wait(self.progress) => {}
+                Err(halt) => {
+                    self.settle(&mut record, halt);
+                    return record;
+                }
+            }
         }
-        record
     }
 
     fn try_file(&self, file: &Planned, it: &Opened<'_>, lane: &mut Lane, record: &mut Record) -> Result<(), Halt> {
@@ -222,6 +231,13 @@ impl Job<'_> {
                 }
             }
             standing::may_replace(entry, &standing)?;
+        }
+        if let (Some(journal), Some(part_size)) = (self.journal, self.sink.part_size(entry.node.size)) {
+            let it = Piecewise { file, entry, content, runs };
+            let (read, committed) = self.write_in_parts(&it, part_size, journal, lane)?;
+            note_content(record, read, entry.data);
+            Committed { unkept: record.unkept, etag: record.etag } = committed;
+            return Ok(());
         }
         let mut drain = self.sink.create(entry, None)?;
         let read = self.read_file(file, content, runs, lane, Some(&mut *drain))?;

@@ -2,11 +2,12 @@
 
 use super::done::Done;
 use super::job::{Halt, Job};
+use super::patience::Patience;
 use super::plan::Link;
 use super::standing;
 use crate::manifest::{Record, Status};
-use crate::node::{Node, NodeId};
-use crate::sink::Entry;
+use crate::node::{Kind, Node, NodeId, Unkept};
+use crate::sink::{Entry, Failure, Standing};
 
 impl Job<'_> {
     /// Makes a batch of further names.
@@ -37,24 +38,50 @@ impl Job<'_> {
             reason: None,
             ..first.clone()
         };
+        let mut patience = Patience::new();
         let there = matches!(first.status, Status::Copied | Status::AlreadyThere);
         if !there {
             (record.status, record.reason) = (first.status, first.reason.clone());
             return record;
         }
-        if let Err(halt) = self.try_link(first, &mut record) {
+        let made = loop {
+            match self.try_link(link, first, &mut record) {
+                Err(Halt::Failure(Failure::Passing(_))) if !self.is_stopped() && patience.wait(self.progress) => {}
+                made => break made,
+            }
+        };
+        if let Err(halt) = made {
             self.settle(&mut record, halt);
         }
         record
     }
 
-    fn try_link(&self, first: &Record, record: &mut Record) -> Result<(), Halt> {
+    /// True if an earlier run made a name, and it is as it was, as far as a destination far away tells.
+    fn is_known_link(&self, part: u16, entry: &Entry<'_>, there: &Standing) -> bool {
+        if entry.node.kind != Kind::File {
+            return standing::is_same_special(entry, there);
+        }
+        let proof = self.previous.and_then(|previous| previous.proof(entry.path, self.identity(part), entry.node));
+        let same_size = there.kind == Kind::File && there.size == entry.node.size;
+        proof.is_some_and(|proof| same_size && standing::is_recognised(entry, there, &proof))
+    }
+
+    fn try_link(&self, link: &Link, first: &Record, record: &mut Record) -> Result<(), Halt> {
         let node = node_of(first);
         let path = record.path.clone();
         let target = first.target.as_deref().unwrap_or_default();
         let overwrite = self.request.overwrite;
         let entry = Entry { path: &path, node: &node, target, xattrs: &[], data: &[], overwrite };
+        if first.unkept.iter().any(|unkept| unkept.what == Unkept::ITSELF) {
+            // Of what is not there, there is no second name.
+            record.unkept.clone_from(&first.unkept);
+            return Ok(());
+        }
         if let Some(standing) = self.sink.standing(&path)? {
+            if self.sink.limits().is_far && self.is_known_link(link.part, &entry, &standing) {
+                record.status = Status::AlreadyThere;
+                return Ok(());
+            }
             let other = self.sink.standing(&first.path)?;
             if other.is_some_and(|other| other.identity == standing.identity) {
                 record.status = Status::AlreadyThere;

@@ -5,6 +5,7 @@
 //! disk). Then lanes take batches of neighbouring files and read, hash and write them (`lane`). What they come to reaches
 //! the manifest in the order of the plan, whatever the number of threads (`order`, `book`).
 
+mod against;
 mod book;
 mod directory;
 mod done;
@@ -12,10 +13,12 @@ mod dry;
 mod guard;
 mod hash;
 mod job;
+mod journal;
 mod lane;
 mod link;
 mod order;
 mod outcome;
+mod parts;
 mod patience;
 mod place;
 mod plan;
@@ -28,7 +31,8 @@ mod space;
 mod standing;
 mod verify;
 
+pub use against::verify_image;
 pub use outcome::{Counts, Error, Outcome, Problem, Stopped};
 pub use request::{Destination, Hashes, Part, Request, Selection};
 pub use run::run;
-pub use verify::{Difference, Verified, What, verify, verify_store};
+pub use verify::{Difference, Options as VerifyOptions, Verified, What, verify, verify_store};

@@ -30,6 +30,11 @@ impl<T, F: FnMut(T)> Reorder<T, F> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// True if the result of a number is passed on as soon as it comes.
+    pub fn is_next(&self, number: usize) -> bool {
+        self.lock().next == number
+    }
+
     /// Takes the result of a number, which holds `size` bytes.
     pub fn put(&self, number: usize, result: T, size: usize) {
         let mut state = self.lock();

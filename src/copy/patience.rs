@@ -14,24 +14,31 @@ const FIRST: Duration = Duration::from_millis(250);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// An attempt that went on for so long achieved something: patience begins anew.
+const ACHIEVED: Duration = Duration::from_secs(60);
+
 /// How often a wait looks whether the user asks to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Waits between attempts, longer each time.
 pub struct Patience {
-    began: Instant,
+    began: Option<Instant>,
+    last: Instant,
     next: Duration,
 }
 
 impl Patience {
     /// Nothing has failed yet.
     pub fn new() -> Self {
-        Patience { began: Instant::now(), next: FIRST }
+        Patience { began: None, last: Instant::now(), next: FIRST }
     }
 
     /// Waits before the next attempt; false where there should be none: patience is at its end, or the user asks to stop.
     pub fn wait(&mut self, progress: &dyn Progress) -> bool {
-        if self.began.elapsed() + self.next > PATIENCE {
+        if self.last.elapsed() > ACHIEVED {
+            *self = Patience::new();
+        }
+        if self.began.get_or_insert_with(Instant::now).elapsed() + self.next > PATIENCE {
             return false;
         }
         let until = Instant::now() + self.next;
@@ -42,6 +49,7 @@ impl Patience {
             std::thread::sleep(LOOK);
         }
         self.next = (self.next * 2).min(LONGEST);
+        self.last = Instant::now();
         !progress.interrupted()
     }
 }

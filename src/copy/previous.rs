@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::done::Done;
 use super::{Error, Hashes};
-use crate::manifest::{Digests, Header, Line, NAME, PARTIAL, Reader, Record, Status, parse};
+use crate::manifest::{AHEAD, Digests, Header, Line, NAME, PARTIAL, Reader, Record, Status, parse};
 use crate::node::{Kind, Node, Unkept};
 use crate::sink::local::Folder;
 use crate::time::Time;
@@ -67,8 +67,11 @@ impl Previous {
     /// another name, so that the next run may be killed too.
     pub fn read(folder: &Folder) -> Result<Self, Error> {
         let mut count = killed_count(folder);
-        if folder.has(PARTIAL) {
-            let set_aside = folder.rename(PARTIAL, &killed(count));
+        for name in [AHEAD, PARTIAL] {
+            if !folder.has(name) {
+                continue;
+            }
+            let set_aside = folder.rename(name, &killed(count));
             set_aside.map_err(|error| Error::Destination("setting an unfinished manifest aside".into(), error))?;
             count += 1;
         }

@@ -1,7 +1,7 @@
 //! The run of a copy, from request to outcome: [`run`].
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +11,10 @@ use super::book::Book;
 use super::directory::Directory;
 use super::done::Done;
 use super::job::Job;
+use super::journal::Journal;
 use super::lane::Lane;
 use super::order::Reorder;
+use super::patience::patiently;
 use super::place::Places;
 use super::plan::Plan;
 use super::previous::{Key, Previous, key};
@@ -123,9 +125,15 @@ pub fn through_folder<'a>(
     // Sums that an earlier run made are kept up, or else they would be wrong from now on.
     let mut hashes = request.hashes;
     Algorithm::ALL.into_iter().filter(|it| folder.has(it.sums_name())).for_each(|it| hashes.add(it));
+    let journal = Journal::open(folder)?;
+    let tokens = journal.tokens();
+    let swept = patiently(progress, || store.sweep(&tokens.iter().collect::<Vec<_>>()));
+    swept.map_err(|failure| {
+        Error::Destination("clearing away what an earlier run left".into(), io::Error::other(failure.to_string()))
+    })?;
     let mut book = Book::in_folder(folder, hashes, &header(request))?;
     let known = Some(previous).filter(|previous| !previous.is_empty());
-    let job = Job::new(request, hashes, &prepared.places, store, known, progress);
+    let job = Job::new(request, hashes, &prepared.places, store, known, Some(&journal), progress);
     work(&job, &prepared, store.found() != Found::Other, pool, &mut book);
     let stopped = job.why();
     book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
@@ -140,7 +148,8 @@ pub fn through_folder<'a>(
     // Where the destination is full the unfinished manifest stays, and says what it can.
     let published = if stopped == Some(Stopped::Full) { Ok(()) } else { published };
     drop(job);
-    Ok((prepared.outcome(counts, problems, stopped), published))
+    let closed = journal.close(folder).map_err(|error| Error::Destination("removing the journal".into(), error));
+    Ok((prepared.outcome(counts, problems, stopped), published.and(closed)))
 }
 
 fn to_tar(
@@ -152,7 +161,7 @@ fn to_tar(
     let tar = Tar::new(stream);
     let prepared = pool.install(|| Prepared::new(request, NAME_MAX, progress))?;
     let mut book = Book::spooled(request.hashes, &header(request))?;
-    let job = Job::new(request, request.hashes, &prepared.places, &tar, None, progress);
+    let job = Job::new(request, request.hashes, &prepared.places, &tar, None, None, progress);
     work(&job, &prepared, true, pool, &mut book);
     let stopped = job.why();
     book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
@@ -218,6 +227,7 @@ fn in_lanes<B: Clone + Sync, L>(
     open: impl Fn() -> L + Sync,
     work: impl Fn(B, &mut L) -> Done + Sync,
 ) {
+    let ahead = book.ahead();
     let order = Reorder::new(|done: Done| book.add(done));
     let next = AtomicUsize::new(0);
     pool.scope(|scope| {
@@ -229,6 +239,7 @@ fn in_lanes<B: Clone + Sync, L>(
                     let Some(batch) = batches.get(number) else { return };
                     let done = work(batch.clone(), &mut lane);
                     let size = done.size();
+                    ahead.note(&done, order.is_next(number));
                     order.put(number, done, size);
                 }
             });

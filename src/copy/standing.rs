@@ -42,7 +42,7 @@ pub fn may_replace(entry: &Entry<'_>, standing: &Standing) -> Result<(), Failure
 
 /// True if what the destination tells of a file of the same size is what it told, or was told, when the file was copied.
 /// Times are compared in seconds: more is not kept everywhere.
-fn is_recognised(entry: &Entry<'_>, there: &Standing, proof: &Proof) -> bool {
+pub fn is_recognised(entry: &Entry<'_>, there: &Standing, proof: &Proof) -> bool {
     if let Some(etag) = &proof.etag {
         return there.etag.as_ref() == Some(etag);
     }

@@ -1,6 +1,6 @@
 //! Checking a copy against its manifest.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -9,11 +9,12 @@ use rayon::prelude::*;
 use super::previous::{Key, key};
 use super::standing::{Cover, hash_standing};
 use super::{Error, Hashes};
-use crate::manifest::{Digests, FOLDER, Line, NAME, PARTIAL, Reader, Record, Status, parse};
+use crate::manifest::{Algorithm, Digests, FOLDER, Line, NAME, PARTIAL, Reader, Record, Status, parse};
 use crate::name::escaped;
 use crate::node::{Kind, Unkept};
 use crate::progress::{Progress, Unit};
 use crate::sink::local::Local;
+use crate::sink::store::Digest;
 use crate::sink::{Failure, Standing, Store};
 
 /// One thing that is not as the manifest says.
@@ -86,7 +87,16 @@ pub fn verify(
 ) -> Result<Verified, Error> {
     let failed = |error| Error::Destination(format!("opening {}", dir.display()), error);
     let local = Local::look(dir).map_err(failed)?;
-    verify_store(&local, &dir.display().to_string(), threads, progress, each)
+    verify_store(&local, &dir.display().to_string(), Options { threads, read_back: true }, progress, each)
+}
+
+/// How a destination is checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// How many threads; `None`: as suits the destination.
+    pub threads: Option<usize>,
+    /// Read every file back, where the destination could also tell a hash, or what it calls the contents.
+    pub read_back: bool,
 }
 
 /// The same for any destination that can be read back. `name` is for messages.
@@ -96,17 +106,16 @@ pub fn verify(
 pub fn verify_store(
     store: &dyn Store,
     name: &str,
-    threads: Option<usize>,
+    options: Options,
     progress: &dyn Progress,
     each: &mut dyn FnMut(&Difference),
 ) -> Result<Verified, Error> {
     let (manifest, finished) = open_manifest(store, name)?;
-    let threads = threads.or(store.limits().lanes);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
-    let pool = pool.map_err(|error| Error::Destination("starting threads".into(), io::Error::other(error)))?;
+    // Where answers are waited for, there are more threads than cores.
+    let threads = options.threads.or(store.limits().lanes).unwrap_or(0);
     let mut verified = Verified { unfinished: !finished, ..Verified::default() };
-    progress.stage("verifying", None, Unit::Bytes);
-    let recorded = check_records(store, manifest, &pool, progress, &mut verified, each)?;
+    let check = |lines: &[Line]| check_in_store(store, lines, options.read_back, progress);
+    let recorded = check_records(manifest, threads, progress, &mut verified, each, &check)?;
     if !progress.interrupted() {
         find_extra(store, &recorded, &mut verified, each);
     }
@@ -127,50 +136,49 @@ fn open_manifest<'s>(store: &'s dyn Store, at: &str) -> Result<(Box<dyn Read + '
     Err(Error::Destination(at.to_owned(), missing))
 }
 
-/// Checks every record; returns the paths that may be there.
-fn check_records(
-    store: &dyn Store,
+/// Checks every record with `check`, which is given many lines at a time; returns the paths that may be there.
+pub(super) fn check_records(
     manifest: Box<dyn Read + '_>,
-    pool: &rayon::ThreadPool,
+    threads: usize,
     progress: &dyn Progress,
     verified: &mut Verified,
     each: &mut dyn FnMut(&Difference),
+    check: &(dyn Fn(&[Line]) -> Vec<Found> + Sync),
 ) -> Result<HashSet<Key>, Error> {
+    let pool = super::run::pool(threads)?;
+    progress.stage("verifying", None, Unit::Bytes);
     let mut recorded = HashSet::from([key(b"."), key(FOLDER.as_bytes())]);
     let mut reader = Reader::new(BufReader::with_capacity(1 << 16, manifest));
     loop {
-        let mut lines: Vec<Vec<u8>> = Vec::new();
-        while lines.len() < CHUNK {
-            let mut line = Vec::new();
-            let failed = |error| Error::Destination("reading the manifest".into(), error);
-            if !reader.next_line(&mut line).map_err(failed)? {
-                break;
-            }
-            lines.push(line);
+        let mut lines: Vec<Line> = Vec::new();
+        let mut line = Vec::new();
+        let failed = |error| Error::Destination("reading the manifest".into(), error);
+        while lines.len() < CHUNK && reader.next_line(&mut line).map_err(failed)? {
+            lines.push(parse(&line));
         }
         if lines.is_empty() || progress.interrupted() {
             return Ok(recorded);
         }
-        let checked: Vec<Checked> =
-            pool.install(|| lines.par_iter().map(|line| Checked::line(store, line, progress)).collect());
-        for it in checked {
-            recorded.extend(it.keys);
-            verified.count(&it.found);
-            if let Found::Record { differences, .. } = it.found {
+        let found = pool.install(|| check(&lines));
+        for (line, found) in lines.iter().zip(found) {
+            if let Line::Record(record) = line {
+                recorded.extend(ways(&record.path).map(key));
+            }
+            verified.count(&found);
+            if let Found::Record { differences, .. } = found {
                 differences.iter().for_each(&mut *each);
             }
         }
     }
 }
 
-/// What checking one line gave.
-struct Checked {
-    /// The path of its record and those of the directories it is in.
-    keys: Vec<Key>,
-    found: Found,
+/// A path and those of the directories it is in.
+fn ways(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    (0..path.len()).filter(|&i| path[i] == b'/').chain([path.len()]).map(|end| &path[..end])
 }
 
-enum Found {
+/// What checking one line gave.
+pub(super) enum Found {
     /// Header or trailer.
     Other,
     Garbage,
@@ -182,22 +190,52 @@ enum Found {
     },
 }
 
-impl Checked {
-    fn line(store: &dyn Store, line: &[u8], progress: &dyn Progress) -> Self {
-        let record = match parse(line) {
-            Line::Record(record) => record,
-            Line::Garbage => return Checked { keys: Vec::new(), found: Found::Garbage },
-            Line::Header(_) | Line::Trailer(_) => return Checked { keys: Vec::new(), found: Found::Other },
-        };
-        let path = &record.path[..];
-        let ends = (0..path.len()).filter(|&i| path[i] == b'/').chain([path.len()]);
-        let keys = ends.map(|end| key(&path[..end])).collect();
-        let found = match record.status {
-            Status::Copied | Status::AlreadyThere => check(store, &record, progress),
-            Status::Kept | Status::Failed | Status::Left | Status::Planned => Found::NotCopied,
-        };
-        Checked { keys, found }
+impl Found {
+    /// What a line comes to if it is the record of something that is there, checked with `check`.
+    pub(super) fn of(line: &Line, check: impl FnOnce(&Record) -> Found) -> Self {
+        match line {
+            Line::Record(record) => match record.status {
+                Status::Copied | Status::AlreadyThere => check(record),
+                Status::Kept | Status::Failed | Status::Left | Status::Planned => Found::NotCopied,
+            },
+            Line::Garbage => Found::Garbage,
+            Line::Header(_) | Line::Trailer(_) => Found::Other,
+        }
     }
+}
+
+/// Digests that a destination computed, by path.
+type Told = HashMap<Vec<u8>, (Algorithm, Digest)>;
+
+fn check_in_store(store: &dyn Store, lines: &[Line], read_back: bool, progress: &dyn Progress) -> Vec<Found> {
+    let told = if read_back { Told::new() } else { ask_digests(store, lines) };
+    let check = |line: &Line| Found::of(line, |record| check(store, record, &told, read_back, progress));
+    lines.par_iter().map(check).collect()
+}
+
+/// Has the destination hash files, if it can.
+fn ask_digests(store: &dyn Store, lines: &[Line]) -> Told {
+    let records: Vec<&Record> = lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Record(record) if record.kind == Kind::File && record.etag.is_none() => Some(&**record),
+            _ => None,
+        })
+        .filter(|record| matches!(record.status, Status::Copied | Status::AlreadyThere))
+        .collect();
+    let Some(first) = records.first() else { return Told::new() };
+    let names: Vec<&str> = first.digests.algorithms().map(Algorithm::name).collect();
+    let algorithm = store.hashes_there(&names).and_then(|name| Algorithm::ALL.into_iter().find(|it| it.name() == name));
+    let Some(algorithm) = algorithm else { return Told::new() };
+    // What is no file there, or lies behind a link, is not followed by a program there either.
+    let is_file = |record: &&&Record| {
+        record.digests.get(algorithm).is_some()
+            && matches!(store.standing(&record.path), Ok(Some(there)) if there.kind == Kind::File && there.size == record.size)
+    };
+    let paths: Vec<&[u8]> = records.iter().filter(is_file).map(|record| &record.path[..]).collect();
+    let digests = store.hash_there(&paths, algorithm.name()).unwrap_or_default();
+    let told = paths.iter().zip(digests);
+    told.filter_map(|(path, digest)| Some((path.to_vec(), (algorithm, digest?)))).collect()
 }
 
 impl Verified {
@@ -221,11 +259,11 @@ impl Verified {
 }
 
 /// Compares what stands at a record's path with the record.
-fn check(store: &dyn Store, record: &Record, progress: &dyn Progress) -> Found {
+fn check(store: &dyn Store, record: &Record, told: &Told, read_back: bool, progress: &dyn Progress) -> Found {
     if record.unkept.iter().any(|unkept| unkept.what == Unkept::ITSELF) {
         return Found::NotCopied;
     }
-    let mut comparison = Comparison { record, differences: Vec::new() };
+    let mut comparison = Comparison::of(record);
     let (mut bytes, mut unhashed) = (0, false);
     match store.standing(&record.path) {
         Err(failure) => comparison.note(What::Unreadable(failure.to_string())),
@@ -237,24 +275,53 @@ fn check(store: &dyn Store, record: &Record, progress: &dyn Progress) -> Found {
             comparison.attributes(store, &standing);
             if record.kind == Kind::File {
                 unhashed = record.digests == Digests::default() && record.data_blake3.is_none();
-                bytes = comparison.content(store, &standing, progress);
+                let is_same = !read_back && record.etag.is_some() && record.etag == standing.etag;
+                bytes = match told.get(&record.path) {
+                    _ if standing.size != record.size => comparison.content(store, &standing, progress),
+                    _ if is_same => record.size,
+                    Some((algorithm, digest)) => comparison.told(*algorithm, digest, progress),
+                    None => comparison.content(store, &standing, progress),
+                };
             }
         }
     }
-    Found::Record { bytes, unhashed, differences: comparison.differences }
+    comparison.found(bytes, unhashed)
 }
 
-struct Comparison<'r> {
-    record: &'r Record,
+/// A record and what is not as it says.
+pub(super) struct Comparison<'r> {
+    /// The record.
+    pub(super) record: &'r Record,
     differences: Vec<Difference>,
 }
 
-impl Comparison<'_> {
-    fn note(&mut self, what: What) {
+impl<'r> Comparison<'r> {
+    /// Nothing compared yet.
+    pub(super) fn of(record: &'r Record) -> Self {
+        Comparison { record, differences: Vec::new() }
+    }
+
+    /// What it came to.
+    pub(super) fn found(self, bytes: u64, unhashed: bool) -> Found {
+        Found::Record { bytes, unhashed, differences: self.differences }
+    }
+
+    /// Compares the hashes that the record has.
+    pub(super) fn digests(&mut self, found: &Digests) {
+        let mut recorded = self.record.digests;
+        recorded.blake3 = recorded.blake3.or(self.record.data_blake3);
+        for algorithm in recorded.algorithms() {
+            self.differs(algorithm.name(), &hex(recorded.get(algorithm)), &hex(found.get(algorithm)));
+        }
+    }
+
+    /// Notes a difference.
+    pub(super) fn note(&mut self, what: What) {
         self.differences.push(Difference { path: self.record.path.clone(), what });
     }
 
-    fn differs(&mut self, name: &str, recorded: &str, found: &str) {
+    /// Notes a difference of a property, if it is one.
+    pub(super) fn differs(&mut self, name: &str, recorded: &str, found: &str) {
         if recorded != found {
             self.note(What::Differs(name.to_owned(), recorded.to_owned(), found.to_owned()));
         }
@@ -275,14 +342,17 @@ impl Comparison<'_> {
             let of = |uid: u32, gid: u32| format!("{uid}:{gid}");
             self.differs("owner", &of(record.uid, record.gid), &of(standing.uid, standing.gid));
         }
-        if let Some(modified) = record.times.modified.filter(|_| self.took("times")) {
+        if let Some(mut modified) = record.times.modified.filter(|_| self.took("times")) {
+            if !self.took(Unkept::NANOSECONDS) {
+                modified.nanos = 0;
+            }
             self.differs("modified", &modified.to_string(), &standing.modified.to_string());
         }
         if is_link {
             let target = record.target.as_deref().unwrap_or_default();
             self.differs("target", &escaped(target).to_string(), &escaped(&standing.target).to_string());
         }
-        if record.device != standing.device {
+        if record.device != standing.device && self.took(Unkept::ITSELF) {
             self.differs("device", &format!("{:?}", record.device), &format!("{:?}", standing.device));
         }
         for xattr in &record.xattrs {
@@ -296,6 +366,14 @@ impl Comparison<'_> {
                 self.differs(&name, &escaped(&xattr.value).to_string(), &found);
             }
         }
+    }
+
+    /// Compares with the digest that the destination told; returns how many bytes that covers.
+    fn told(&mut self, algorithm: Algorithm, digest: &[u8], progress: &dyn Progress) -> u64 {
+        self.differs(algorithm.name(), &hex(self.record.digests.get(algorithm)), &hex(Some(digest)));
+        progress.advance(self.record.size);
+        progress.files(1);
+        self.record.size
     }
 
     /// Compares sizes and hashes; returns how many bytes were read.
@@ -318,13 +396,7 @@ impl Comparison<'_> {
         match hashed {
             Err(why) => self.note(What::Unreadable(why)),
             Ok(None) => {}
-            Ok(Some(found)) => {
-                let mut recorded = record.digests;
-                recorded.blake3 = recorded.blake3.or(record.data_blake3);
-                for algorithm in recorded.algorithms() {
-                    self.differs(algorithm.name(), &hex(recorded.get(algorithm)), &hex(found.get(algorithm)));
-                }
-            }
+            Ok(Some(found)) => self.digests(&found),
         }
         progress.advance(record.size);
         progress.files(1);

@@ -25,3 +25,5 @@ pub use crate::name::OWN_FOLDER as FOLDER;
 pub const NAME: &str = "manifest.jsonl";
 /// Its name while a run writes it; what a killed run leaves.
 pub const PARTIAL: &str = "manifest.partial.jsonl";
+/// What of it is not in its place yet: records that wait for those before them.
+pub const AHEAD: &str = "manifest.ahead.jsonl";

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RenameFlags, ftruncate, linkat, openat, renameat, renameat_with, statat, unlinkat,
+    AtFlags, CWD, Mode, OFlags, RenameFlags, fstat, ftruncate, linkat, openat, renameat, renameat_with, statat,
+    unlinkat,
 };
-use rustix::io::{Errno, pwrite};
+use rustix::io::{Errno, pread, pwrite};
 
-use super::super::{Committed, Drain, Entry, Failure};
+use super::super::{Committed, Drain, Entry, Failure, Half, Mark, Token};
 use super::{Folder, Local, failed, stands};
 
 /// What the destination's filesystem turned out to be able to do; all of it until it refuses.
@@ -36,32 +37,54 @@ pub struct Writing<'a> {
     /// Its name among the temporaries, where it has one.
     temporary: Option<Temporary<'a>>,
     end: u64,
+    /// Bytes that an earlier run wrote.
+    held: u64,
+    /// End of the last part that was told to be taken.
+    told: u64,
 }
+
+/// From this size on a file is worth going on with.
+pub const LARGE: u64 = 64 << 20;
+
+/// Bytes of a part of it.
+pub const PART: u64 = 8 << 20;
 
 /// A name among the temporaries, removed when dropped.
 struct Temporary<'a> {
     directory: &'a OwnedFd,
     name: String,
+    is_kept: bool,
 }
 
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
         let _ = unlinkat(self.directory, &*self.name, AtFlags::empty());
     }
 }
 
 const WRITE: OFlags = OFlags::WRONLY.union(OFlags::CLOEXEC);
 
+/// What is gone on with is read, too.
+const CHANGE: OFlags = OFlags::RDWR.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
+
 impl<'a> Writing<'a> {
-    /// A new file for `entry`.
-    pub fn begin(local: &'a Local, entry: &'a Entry<'a>) -> Result<Self, Failure> {
+    /// A new file for `entry`, or what `half` left of it.
+    pub fn begin(local: &'a Local, entry: &'a Entry<'a>, half: Option<&Half>) -> Result<Self, Failure> {
         let (parent, name) = local.below.parent(entry.path).map_err(|e| failed("opening its directory", e))?;
         let mode = Mode::from_raw_mode(u32::from(entry.node.mode) & 0o777);
+        if let Some(folder) = local.folder.as_ref().filter(|_| entry.node.size >= LARGE) {
+            let (file, temporary, held) = large(folder, entry.path, mode, half)?;
+            let temporary = Some(temporary);
+            return Ok(Writing { local, entry, parent, name, file, temporary, end: held, held, told: held });
+        }
         let (file, temporary) = match nameless(local, &parent, mode)? {
             Some(file) => (file, None),
             None => named(local, mode)?,
         };
-        Ok(Writing { local, entry, parent, name, file, temporary, end: 0 })
+        Ok(Writing { local, entry, parent, name, file, temporary, end: 0, held: 0, told: 0 })
     }
 
     /// Gives the complete file its name.
@@ -90,13 +113,36 @@ impl<'a> Writing<'a> {
         if self.temporary.is_none() {
             let (directory, name) = folder.temporary();
             self.link(directory, name.as_bytes())?;
-            self.temporary = Some(Temporary { directory, name });
+            self.temporary = Some(Temporary { directory, name, is_kept: false });
         }
         match &self.temporary {
             Some(temporary) => renameat(temporary.directory, &*temporary.name, &*self.parent, self.name),
             None => Ok(()),
         }
     }
+}
+
+/// A large file under the name that it has in every run, and how much of it is there: a part that the kernel may have lost
+/// in a crash shows when it is compared ([`Drain::holds`]).
+fn large<'a>(
+    folder: &'a Folder,
+    path: &[u8],
+    mode: Mode,
+    half: Option<&Half>,
+) -> Result<(OwnedFd, Temporary<'a>, u64), Failure> {
+    let directory = folder.temporaries();
+    let name = format!("half-{}", &blake3::hash(path).to_hex()[..32]);
+    let is_named = |half: &&Half| half.token.get("name").and_then(Token::as_str) == Some(&name);
+    if let Some(half) = half.filter(is_named)
+        && let Ok(file) = openat(directory, &*name, CHANGE, Mode::empty())
+    {
+        let size = fstat(&file).map_err(|e| failed("looking", e))?.st_size as u64; // the kernel gives no negative size
+        let held = half.marks.iter().map(|mark| mark.end).filter(|end| *end <= size).max().unwrap_or(0);
+        return Ok((file, Temporary { directory, name, is_kept: false }, held));
+    }
+    let file = openat(directory, &*name, CHANGE | OFlags::CREATE | OFlags::TRUNC, mode);
+    let file = file.map_err(|e| failed("making a file", e))?;
+    Ok((file, Temporary { directory, name, is_kept: false }, 0))
 }
 
 /// A file without a name; `None` where the filesystem has no such thing.
@@ -121,7 +167,7 @@ fn named(local: &Local, mode: Mode) -> Result<(OwnedFd, Option<Temporary<'_>>), 
     let (directory, name) = folder.temporary();
     let file = openat(directory, &*name, WRITE | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW, mode)
         .map_err(|e| failed("making a file", e))?;
-    Ok((file, Some(Temporary { directory, name })))
+    Ok((file, Some(Temporary { directory, name, is_kept: false })))
 }
 
 /// Renames without replacing anything, also where the filesystem has no call for that.
@@ -143,6 +189,43 @@ fn rename_new(temporary: &Temporary<'_>, parent: &OwnedFd, name: &[u8]) -> Resul
 }
 
 impl Drain for Writing<'_> {
+    fn token(&self) -> Token {
+        let name = self.temporary.as_ref().map(|temporary| &temporary.name);
+        name.map_or(Token::Null, |name| serde_json::json!({ "name": name }))
+    }
+
+    fn held(&self) -> u64 {
+        self.held
+    }
+
+    fn holds(&mut self, offset: u64, bytes: &[u8]) -> Result<bool, Failure> {
+        let (mut there, mut done) = (vec![0; bytes.len()], 0);
+        while done < there.len() {
+            match pread(&self.file, &mut there[done..], offset + done as u64) {
+                Ok(0) => return Ok(false),
+                Ok(n) => done += n,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(failed("reading what was written", error)),
+            }
+        }
+        Ok(there == bytes)
+    }
+
+    fn taken(&mut self) -> Result<Vec<Mark>, Failure> {
+        let mut marks = Vec::new();
+        while self.told + PART <= self.end {
+            self.told += PART;
+            marks.push(Mark { end: self.told, note: Token::Null });
+        }
+        Ok(marks)
+    }
+
+    fn suspend(mut self: Box<Self>) {
+        if let Some(temporary) = &mut self.temporary {
+            temporary.is_kept = true;
+        }
+    }
+
     fn write_at(&mut self, mut offset: u64, mut bytes: &[u8]) -> Result<(), Failure> {
         while !bytes.is_empty() {
             match pwrite(&self.file, bytes, offset) {

@@ -21,8 +21,7 @@ pub struct Folder {
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl Folder {
-    /// Opens or makes the folder `name` in `root`, locks it, and clears away the temporaries of a killed run. `None` where
-    /// another run has the lock.
+    /// Opens or makes the folder `name` in `root`, and locks it. `None` where another run has the lock.
     ///
     /// # Errors
     /// Those of making it; a link or a file that stands in its place among them.
@@ -33,10 +32,25 @@ impl Folder {
             return Ok(None);
         }
         let temporary = make(&folder, TEMPORARY)?;
-        for name in names(&temporary)? {
-            unlinkat(&temporary, &name[..], AtFlags::empty())?;
-        }
         Ok(Some(Folder { folder, temporary, next: AtomicU64::new(0) }))
+    }
+
+    /// Clears away the temporaries of a killed run but those that are `kept`.
+    ///
+    /// # Errors
+    /// Those of removing.
+    pub fn sweep(&self, kept: &[&str]) -> io::Result<()> {
+        for name in names(&self.temporary)? {
+            if !kept.iter().any(|kept| kept.as_bytes() == name) {
+                unlinkat(&self.temporary, &name[..], AtFlags::empty())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory of temporaries.
+    pub fn temporaries(&self) -> &OwnedFd {
+        &self.temporary
     }
 
     /// The directory of temporaries, and a name in it that nothing has.

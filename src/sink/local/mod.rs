@@ -1,8 +1,8 @@
 //! A directory of this machine: [`Local`].
 //!
 //! Everything is done below handles of directories (`beneath`), so no link is ever followed. A file has no name until it
-//! is complete: it is written nameless (`O_TMPFILE`, see open(2)) and then linked; where a filesystem can not do that, it
-//! is written in [`Folder`] and renamed.
+//! is complete: it is written nameless (`O_TMPFILE`, see open(2)) and then linked; where a filesystem can not do that, and
+//! for large files that are gone on with after an interruption, it is written in [`Folder`] and renamed.
 
 mod attributes;
 mod beneath;
@@ -27,7 +27,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use self::attributes::Maker;
-use super::{Drain, Entry, Failure, Found, Half, Limits, Made, ReadBack, Sink, Standing, Store};
+use super::{Drain, Entry, Failure, Found, Half, Limits, Made, ReadBack, Sink, Standing, Store, Token};
 use crate::name::OWN_FOLDER;
 use crate::node::Kind;
 
@@ -253,8 +253,18 @@ impl Sink for Local {
         Ok(())
     }
 
-    fn create<'a>(&'a self, entry: &'a Entry<'a>, _half: Option<&Half>) -> Result<Box<dyn Drain + 'a>, Failure> {
-        Ok(Box::new(file::Writing::begin(self, entry)?))
+    fn part_size(&self, size: u64) -> Option<u64> {
+        (self.folder.is_some() && size >= file::LARGE).then_some(file::PART)
+    }
+
+    fn sweep(&self, kept: &[&Token]) -> Result<(), Failure> {
+        let kept: Vec<&str> = kept.iter().filter_map(|token| token.get("name")?.as_str()).collect();
+        let swept = self.folder.as_ref().map_or(Ok(()), |folder| folder.sweep(&kept));
+        swept.map_err(|error| Failure::of("removing a temporary", error))
+    }
+
+    fn create<'a>(&'a self, entry: &'a Entry<'a>, half: Option<&Half>) -> Result<Box<dyn Drain + 'a>, Failure> {
+        Ok(Box::new(file::Writing::begin(self, entry, half)?))
     }
 
     fn special(&self, entry: &Entry<'_>) -> Result<Made, Failure> {

@@ -16,7 +16,8 @@ const PROGRAMS: [(&str, &str); 4] =
 
 /// The algorithms that the other machine has programs for; none where it gives us no shell.
 pub fn available(way: &Way) -> Vec<&'static str> {
-    let script = "for p in b3sum sha256sum sha1sum md5sum; do command -v $p >/dev/null && echo $p; done; command -v xargs";
+    let script =
+        "for p in b3sum sha256sum sha1sum md5sum; do command -v $p >/dev/null && echo $p; done; command -v xargs";
     let said = way.shell(script).map(|child| talk(child, b"")).unwrap_or_default();
     let said = String::from_utf8_lossy(&said);
     let has = |program: &str| said.lines().any(|line| line == program);
@@ -28,12 +29,22 @@ pub fn available(way: &Way) -> Vec<&'static str> {
 
 /// Digests of files below `root`, as far as the other machine gives them.
 pub fn digests(way: &Way, root: &[u8], paths: &[&[u8]], algorithm: &str) -> Vec<Option<Digest>> {
-    let Some((_, program)) = PROGRAMS.iter().find(|(name, _)| *name == algorithm) else { return vec![None; paths.len()] };
+    let Some((_, program)) = PROGRAMS.iter().find(|(name, _)| *name == algorithm) else {
+        return vec![None; paths.len()];
+    };
     let names: Vec<Vec<u8>> = [root].into_iter().chain(paths.iter().copied()).map(<[u8]>::to_vec).collect();
     // The first name is the directory, the others lie below it. No name is ever part of the command.
-    let script = format!("xargs -0 -x -n 100000 sh -c 'cd -- \"$0\" && exec {program} -- \"$@\"'");
+    let script = format!("xargs -0 -x sh -c 'cd -- \"$0\" && exec {program} -- \"$@\"'");
     let mut found: HashMap<Vec<u8>, Digest> = HashMap::new();
-    for batch in names[1..].chunks(BATCH) {
+    let mut rest = &names[1..];
+    while !rest.is_empty() {
+        let (mut bytes, mut count) = (0, 0);
+        while rest.get(count).is_some_and(|name| count == 0 || bytes + name.len() < LONGEST) {
+            bytes += rest[count].len();
+            count += 1;
+        }
+        let (batch, after) = rest.split_at(count);
+        rest = after;
         let mut input = Vec::new();
         for name in std::iter::once(&names[0]).chain(batch) {
             input.extend_from_slice(name);
@@ -45,8 +56,8 @@ pub fn digests(way: &Way, root: &[u8], paths: &[&[u8]], algorithm: &str) -> Vec<
     paths.iter().map(|path| found.remove(*path)).collect()
 }
 
-/// Names given to one command: `xargs` would cut longer lists itself, and then lose the directory.
-const BATCH: usize = 400;
+/// Bytes of names given to one command: `xargs` would cut longer lists itself (128 KiB), and then lose the directory.
+const LONGEST: usize = 64 << 10;
 
 /// A line of a list of sums.
 fn parse(line: &[u8]) -> Option<(Vec<u8>, Digest)> {

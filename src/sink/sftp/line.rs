@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufReader, Read, Write};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
-use std::sync::mpsc::{Receiver, TryRecvError, channel, Sender};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::packet::{Answer, Ask, Fields};

@@ -281,7 +281,8 @@ impl Sftp {
         let Ok(Answer::Extended(body)) = asked else { return false };
         let mut fields = Fields(&body);
         let mut next = || fields.u64().unwrap_or(0);
-        let (_, size, _, _, free, files, _, free_files) = (next(), next(), next(), next(), next(), next(), next(), next());
+        let (_, size, _, _, free, files, _, free_files) =
+            (next(), next(), next(), next(), next(), next(), next(), next());
         free.saturating_mul(size) < NO_ROOM || (files > 0 && free_files == 0)
     }
 
@@ -584,7 +585,9 @@ impl Sink for Sftp {
         if !matches!(made, Answer::Status(status::OK, _)) {
             match self.look(entry.path)?.map(|found| Kind::from_mode(found.mode.unwrap_or(0))) {
                 None => {}
-                Some(there) if there == Kind::Directory || !entry.overwrite => return Err(Failure::Stands(word(there))),
+                Some(there) if there == Kind::Directory || !entry.overwrite => {
+                    return Err(Failure::Stands(word(there)));
+                }
                 Some(_) => {
                     self.ask(&line, &Ask::new(kind::REMOVE).bytes(&place))?;
                     made = make()?;
@@ -606,7 +609,9 @@ impl Sink for Sftp {
         if !matches!(made, Answer::Status(status::OK, _)) {
             match self.look(entry.path)?.map(|found| Kind::from_mode(found.mode.unwrap_or(0))) {
                 None => {}
-                Some(there) if there == Kind::Directory || !entry.overwrite => return Err(Failure::Stands(word(there))),
+                Some(there) if there == Kind::Directory || !entry.overwrite => {
+                    return Err(Failure::Stands(word(there)));
+                }
                 Some(_) => {
                     self.ask(&line, &Ask::new(kind::REMOVE).bytes(&place))?;
                     made = make()?;

@@ -67,10 +67,22 @@ impl Way {
 /// What to do about what `ssh` said, where that is known; `None` where it may pass by itself.
 pub fn advice(said: &str) -> Option<&'static str> {
     const KNOWN: [(&str, &str); 8] = [
-        ("REMOTE HOST IDENTIFICATION HAS CHANGED", "the host's key is not the one known: make sure that it is the right host, then `ssh-keygen -R HOST`"),
-        ("Host key verification failed", "the host's key is not known: connect once with `ssh HOST` and compare its fingerprint"),
-        ("Permission denied", "the login was refused: try `ssh USER@HOST`; name a key in ~/.ssh/config or with --ssh 'ssh -i KEY'"),
-        ("Too many authentication failures", "the login was refused: name the key with --ssh 'ssh -oIdentitiesOnly=yes -i KEY'"),
+        (
+            "REMOTE HOST IDENTIFICATION HAS CHANGED",
+            "the host's key is not the one known: make sure that it is the right host, then `ssh-keygen -R HOST`",
+        ),
+        (
+            "Host key verification failed",
+            "the host's key is not known: connect once with `ssh HOST` and compare its fingerprint",
+        ),
+        (
+            "Permission denied",
+            "the login was refused: try `ssh USER@HOST`; name a key in ~/.ssh/config or with --ssh 'ssh -i KEY'",
+        ),
+        (
+            "Too many authentication failures",
+            "the login was refused: name the key with --ssh 'ssh -oIdentitiesOnly=yes -i KEY'",
+        ),
         ("Could not resolve hostname", "no such host is known: check the name"),
         ("subsystem request failed", "the server has no SFTP: enable the subsystem sftp in its sshd_config"),
         ("does not speak SFTP", "let the login print nothing where it is not interactive"),
