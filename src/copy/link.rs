@@ -33,7 +33,6 @@ impl Job<'_> {
             path: named.path,
             source: named.source,
             trust: first.trust.max(name_trust),
-            unkept: Vec::new(),
             status: Status::Copied,
             reason: None,
             ..first.clone()
@@ -74,7 +73,6 @@ impl Job<'_> {
         let entry = Entry { path: &path, node: &node, target, xattrs: &[], data: &[], overwrite };
         if first.unkept.iter().any(|unkept| unkept.what == Unkept::ITSELF) {
             // Of what is not there, there is no second name.
-            record.unkept.clone_from(&first.unkept);
             return Ok(());
         }
         if let Some(standing) = self.sink.standing(&path)? {
@@ -89,7 +87,7 @@ impl Job<'_> {
             }
             standing::may_replace(&entry, &standing)?;
         }
-        record.unkept = self.sink.link(&entry, &first.path)?;
+        record.unkept.extend(self.sink.link(&entry, &first.path)?);
         Ok(())
     }
 }
