@@ -127,3 +127,48 @@ fn without_root_what_is_not_ours_to_give_is_counted_and_the_rest_is_right() {
     let verified = as_nobody(program, &["verify", to_text]);
     assert!(verified.code == 1 && verified.text().contains("closed/y: can not be read"), "{verified:?}");
 }
+
+#[test]
+fn a_large_file_goes_on_where_a_killed_run_left_it() {
+    let scratch = Scratch::new();
+    let image = ext4(&scratch, 256 * MIB, "head -c 150000000 /dev/urandom > large; echo 1 > small");
+    let (to, image_text) = (scratch.join("copy"), image.to_str().unwrap());
+    let mut child = system(env!("CARGO_BIN_EXE_offmount"))
+        .args(["copy", "--quiet", image_text, "--to", to.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let half = || {
+        fs::read_dir(to.join(".offmount/tmp"))
+            .ok()?
+            .flatten()
+            .find(|it| it.metadata().is_ok_and(|it| it.len() > 40_000_000))
+    };
+    while half().is_none() {
+        assert!(child.try_wait().unwrap().is_none(), "it was over before it could be killed");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    assert!(!to.join("large").exists());
+    let traced = scratch.join("trace");
+    let ran = common::run(
+        system("strace")
+            .args(["-f", "-e", "trace=pwrite64", "-o", traced.to_str().unwrap(), env!("CARGO_BIN_EXE_offmount")])
+            .args(["copy", "--quiet", image_text, "--to", to.to_str().unwrap()]),
+        b"",
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let written: u64 = fs::read_to_string(traced)
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.rsplit("= ").next()?.trim().parse::<u64>().ok())
+        .sum();
+    assert!(written < 150_000_000 - 32_000_000, "{written} bytes were written again");
+    let mounted = common::Mounted::read_only(&image, "noload");
+    assert_eq!(rsync_differences(mounted.path(), &to), "");
+    offmount(&["verify", to.to_str().unwrap()]).exits(0);
+    let own: Vec<_> = fs::read_dir(to.join(".offmount")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(own.len(), 2, "the manifest and one list of sums: {own:?}");
+}

@@ -9,7 +9,7 @@ use super::packet::{Answer, Ask, Attributes, kind, open, status};
 use super::{PART, Sftp, attributes};
 
 /// Requests of one file that wait for their answers.
-const IN_FLIGHT: usize = 64;
+const IN_FLIGHT: usize = 32;
 
 /// A file being written.
 pub struct Writing<'a> {

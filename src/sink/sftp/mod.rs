@@ -37,7 +37,7 @@ use crate::time::Time;
 const LANES: usize = 16;
 
 /// Bytes of a part of a large file.
-const PART: u64 = 8 << 20;
+const PART: u64 = 2 << 20;
 
 /// Where files are written.
 const TEMPORARY: &str = "tmp";
