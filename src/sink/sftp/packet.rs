@@ -194,7 +194,8 @@ impl<'a> Fields<'a> {
         }
         if has(1 << 31) {
             for _ in 0..self.u32()? {
-                (self.bytes()?, self.bytes()?);
+                self.bytes()?;
+                self.bytes()?;
             }
         }
         Some(it)
