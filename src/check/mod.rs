@@ -4,6 +4,7 @@
 mod affected;
 mod paths;
 mod preview;
+mod repairs;
 
 pub use affected::{Affected, affected, domain_map};
 pub use paths::name_inodes;

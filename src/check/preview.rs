@@ -1,4 +1,4 @@
-//! What `e2fsck -fy` would do to a volume: run on a sparse copy, and the trees before and after compared.
+//! What the system's repair program would do to a volume: run on a sparse copy, and the trees before and after compared.
 //!
 //! The copy holds at their places all blocks but the contents of files that nothing speaks against; those read as zeros
 //! in it, which no repair looks at. Names, sizes, owners and modes are compared, not contents.
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::repairs::{Repair, repair_of};
 use crate::bytes::{Span, Spans};
 use crate::fs::{Census, DRIVERS, FileSystem, Members, OpenOptions};
 use crate::node::{Backing, Kind, Node, NodeId, Trust};
@@ -45,8 +46,11 @@ pub enum Outcome {
     },
     /// It did not end in time.
     TimedOut,
-    /// The program is not installed; the package is e2fsprogs.
-    NotInstalled,
+    /// The program is not installed.
+    NotInstalled {
+        /// The package it is in.
+        package: &'static str,
+    },
 }
 
 /// What becomes of one file.
@@ -74,6 +78,8 @@ pub enum Change {
 /// What a repair would do.
 #[derive(Clone, Debug, Serialize)]
 pub struct Preview {
+    /// The program that was run.
+    pub program: &'static str,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -90,8 +96,8 @@ pub enum PreviewError {
     Gone(SourceGone),
     /// The copy could not be written.
     Copy(io::Error),
-    /// The volume is of a kind that e2fsck does not repair.
-    NotExt,
+    /// No repair program is known for volumes of this kind.
+    NoRepair,
 }
 
 impl From<SourceGone> for PreviewError {
@@ -111,7 +117,7 @@ impl std::fmt::Display for PreviewError {
         match self {
             PreviewError::Gone(gone) => gone.fmt(f),
             PreviewError::Copy(error) => write!(f, "the copy to repair can not be made: {error}"),
-            PreviewError::NotExt => write!(f, "only repairs of ext volumes can be previewed"),
+            PreviewError::NoRepair => write!(f, "only repairs of ext, FAT and exFAT volumes can be previewed"),
         }
     }
 }
@@ -128,18 +134,24 @@ pub fn preview(
     limit: Duration,
     progress: &dyn Progress,
 ) -> Result<Preview, PreviewError> {
-    let source = fs.source(0).filter(|_| fs.driver().name == "ext").ok_or(PreviewError::NotExt)?;
+    let program = repair_of(fs.driver().name).ok_or(PreviewError::NoRepair)?;
+    let source = fs.source(0).ok_or(PreviewError::NoRepair)?;
     let left_out = contents(&**fs, progress)?;
     let target = File::create_new(copy)?;
     write_copy(&**source, &target, &left_out)?;
     drop(target);
     let before = facts(fs, progress)?;
-    let mut preview = Preview { outcome: repair(copy, limit)?, doomed: BTreeMap::new(), survive: 0 };
+    let mut preview = Preview {
+        program: program.program,
+        outcome: repair(program, copy, limit)?,
+        doomed: BTreeMap::new(),
+        survive: 0,
+    };
     if !matches!(preview.outcome, Outcome::Ended { .. }) {
         return Ok(preview);
     }
     let repaired = Members::one(Arc::new(FileSource::open(copy)?));
-    let opened = match DRIVERS.iter().find(|driver| driver.name == "ext") {
+    let opened = match DRIVERS.iter().find(|driver| driver.name == program.driver) {
         Some(driver) => (driver.open)(&repaired, &OpenOptions::default(), progress)?,
         None => None,
     };
@@ -205,11 +217,11 @@ fn write_copy(source: &dyn crate::source::ReadAt, target: &File, left_out: &Span
 }
 
 /// Runs the repair on the copy, and ends it when it takes too long.
-fn repair(copy: &Path, limit: Duration) -> io::Result<Outcome> {
+fn repair(repair: &Repair, copy: &Path, limit: Duration) -> io::Result<Outcome> {
     let path = std::env::var("PATH").unwrap_or_default();
-    let started = Command::new("e2fsck")
+    let started = Command::new(repair.program)
         .env("PATH", format!("{path}:/usr/local/sbin:/usr/sbin:/sbin"))
-        .arg("-fy")
+        .arg(repair.argument)
         .arg(copy)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -217,7 +229,9 @@ fn repair(copy: &Path, limit: Duration) -> io::Result<Outcome> {
         .spawn();
     let mut child = match started {
         Ok(child) => child,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Outcome::NotInstalled),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Ok(Outcome::NotInstalled { package: repair.package });
+        }
         Err(e) => return Err(e),
     };
     let end = Instant::now() + limit;

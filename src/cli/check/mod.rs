@@ -37,8 +37,8 @@ With --affected, nothing is checked: the files are listed whose contents, or who
 the disk that can not be read: what --mapfile does not call finished, and what lies past the end of a cut image. A PATH
 limits the list.
 
-With --preview-repair, e2fsck repairs a sparse copy of each ext volume in the folder for temporary files; the disk is not
-touched. Contents of files nothing speaks against are left out of the copy.
+With --preview-repair, e2fsck, fsck.fat or fsck.exfat repairs a sparse copy of each volume in the folder for temporary
+files; the disk is not touched. Contents of files nothing speaks against are left out of the copy.
 
 Exit status, as fsck: 0 clean; 4 damage found; 8 could not finish; 12 both; 16 usage.
 
@@ -60,7 +60,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "affected")]
     domain_map: Option<PathBuf>,
 
-    /// Repair a temporary copy with e2fsck, and list the files that the repair would destroy, move or change
+    /// Repair a temporary copy as fsck would, and list the files that the repair would destroy, move or change
     #[arg(long, conflicts_with = "affected")]
     preview_repair: bool,
 

@@ -69,13 +69,14 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<u8, Stop> 
 }
 
 fn text(volume: &str, result: &Preview) -> String {
+    let program = result.program;
     let outcome = match &result.outcome {
-        Outcome::Ended { code: 0 } => "e2fsck would change nothing".to_owned(),
-        Outcome::Ended { code } if *code < 4 => "e2fsck would repair it".to_owned(),
-        Outcome::Ended { code } => format!("e2fsck would not repair it wholly (exit status {code})"),
-        Outcome::Crashed { signal } => format!("e2fsck crashes on it (signal {signal}): do not run it on the disk"),
-        Outcome::TimedOut => "e2fsck does not end on it: do not run it on the disk".to_owned(),
-        Outcome::NotInstalled => "e2fsck is not installed; it is in the package e2fsprogs".to_owned(),
+        Outcome::Ended { code: 0 } => format!("{program} would change nothing"),
+        Outcome::Ended { code } if *code < 4 => format!("{program} would repair it"),
+        Outcome::Ended { code } => format!("{program} would not repair it wholly (exit status {code})"),
+        Outcome::Crashed { signal } => format!("{program} crashes on it (signal {signal}): do not run it on the disk"),
+        Outcome::TimedOut => format!("{program} does not end on it: do not run it on the disk"),
+        Outcome::NotInstalled { package } => format!("{program} is not installed; it is in the package {package}"),
     };
     let mut text = format!("{volume}: {outcome}\n");
     if matches!(result.outcome, Outcome::Ended { .. }) {

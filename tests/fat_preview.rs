@@ -1,0 +1,78 @@
+//! The preview of a repair tells what fsck.fat and fsck.exfat do to a copy, and leaves the image alone.
+
+mod common;
+#[path = "common/exfat.rs"]
+mod fuse;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Ran, Scratch, offmount, tool, untouched};
+use fuse::Fuse;
+
+fn preview(image: &Path) -> Ran {
+    untouched(image, |image| offmount(&["check".as_ref(), "--preview-repair".as_ref(), image.as_os_str()]))
+}
+
+/// A FAT16 volume with two files of three clusters.
+fn fat(scratch: &Scratch) -> Vec<u8> {
+    let image = scratch.sparse("fat.img", 16 << 20);
+    let path = image.display().to_string();
+    tool("mkfs.fat", &["-F", "16", "-s", "1", "-i", "12345678", &path]);
+    for name in ["A", "B"] {
+        let file = scratch.join(name);
+        fs::write(&file, vec![b'x'; 1500]).expect("a file");
+        tool("mcopy", &["-i", &path, &file.display().to_string(), "::/"]);
+    }
+    fs::read(&image).expect("the image")
+}
+
+#[test]
+fn a_healthy_volume_would_stay_as_it_is() {
+    let scratch = Scratch::new();
+    let image = scratch.join("image");
+    fs::write(&image, fat(&scratch)).expect("the image");
+    let ran = preview(&image).exits(0);
+    assert!(ran.text().contains("fsck.fat would change nothing"), "{ran:?}");
+}
+
+#[test]
+fn what_fsck_fat_cuts_is_told() {
+    let scratch = Scratch::new();
+    let mut bytes = fat(&scratch);
+    // The chain of A ends after its first cluster, in both tables: fsck.fat shortens the file.
+    let short = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let (first, size) = (short(14) * 512, short(22) * 512);
+    for table in [first, first + size] {
+        bytes[table + 4..table + 6].copy_from_slice(&[0xff, 0xff]);
+    }
+    let image = scratch.join("image");
+    fs::write(&image, bytes).expect("the image");
+    let ran = preview(&image).exits(4);
+    assert!(ran.text().contains("fsck.fat would repair it"), "{ran:?}");
+    assert!(ran.text().contains("/A: size 1500 becomes 512"), "{ran:?}");
+    assert!(!ran.text().contains("/B:"), "{ran:?}");
+}
+
+#[test]
+fn what_fsck_exfat_cuts_is_told() {
+    let scratch = Scratch::new();
+    let image = scratch.sparse("exfat.img", 8 << 20);
+    tool("mkfs.exfat", &["-c", "4096", &image.display().to_string()]);
+    let mounted = Fuse::mount(&image);
+    fs::write(mounted.join("kept"), b"kept").expect("a file");
+    fs::write(mounted.join("doomed"), vec![b'x'; 9000]).expect("a file");
+    mounted.unmount();
+    let healthy = preview(&image).exits(0);
+    assert!(healthy.text().contains("fsck.exfat would change nothing"), "{healthy:?}");
+    // A set without its right checksum is deleted by fsck.exfat.
+    let mut bytes = fs::read(&image).expect("the image");
+    let name: Vec<u8> = "doomed".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let at = bytes.windows(name.len()).position(|window| window == name).expect("the name") - 2 - 64;
+    bytes[at + 2] ^= 0xff;
+    fs::write(&image, bytes).expect("the image");
+    let ran = preview(&image).exits(4);
+    assert!(ran.text().contains("fsck.exfat would repair it"), "{ran:?}");
+    assert!(ran.text().contains("/doomed: lost"), "{ran:?}");
+    assert!(!ran.text().contains("/kept:"), "{ran:?}");
+}
