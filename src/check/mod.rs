@@ -1,6 +1,8 @@
 //! What checking needs beyond one filesystem's own check: names for what was found ([`name_inodes`]), and which files
 //! unreadable bytes hit ([`affected()`]).
 
+pub mod codes;
+
 mod affected;
 mod paths;
 mod preview;

@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 
 use super::finding::severity;
+use crate::check;
 use crate::finding::Code;
 use crate::fs::DRIVERS;
 use crate::volume;
 
 /// The code tables of the program, each with its heading.
 pub fn tables() -> Vec<(String, &'static [Code])> {
-    let mut tables = vec![("Partition tables".to_owned(), volume::codes::TABLE)];
+    let mut tables =
+        vec![("Whole disks".to_owned(), check::codes::TABLE), ("Partition tables".to_owned(), volume::codes::TABLE)];
     tables.extend(DRIVERS.iter().map(|driver| (format!("Filesystem driver `{}`", driver.name), driver.codes)));
     tables
 }

@@ -13,7 +13,9 @@ use super::arguments::SourceArguments;
 use super::session::Session;
 use super::stop::Stop;
 use super::{Global, output};
+use crate::check::codes::NOTHING_TO_CHECK;
 use crate::check::name_inodes;
+use crate::finding::{Finding, Place};
 use crate::fs::CheckReport;
 use crate::report::check::{Checked, is_damaged};
 use crate::report::disk::decisions;
@@ -99,11 +101,21 @@ pub(in crate::cli) fn run(arguments: Arguments, global: Global) -> Result<u8, St
         status |= if is_damaged(&report.log) { DAMAGED } else { 0 };
         status |= if report.unfinished.is_empty() { 0 } else { UNFINISHED };
     }
+    let nothing = nothing_to_check();
     if checked.is_empty() && status == 0 {
-        return Err(Stop::Failed("there is no filesystem to check; `offmount info` shows what there is".into()));
+        checked.push(Checked { volume: "disk", kind: "no filesystem", report: &nothing });
+        status = UNFINISHED;
     }
     show(&session, &checked, arguments.json)?;
     Ok(status)
+}
+
+/// The report of a disk without a filesystem of a kind that is checked.
+fn nothing_to_check() -> CheckReport {
+    let mut report = CheckReport::default();
+    report.log.add(Finding::new(NOTHING_TO_CHECK, Place::volume(), "", "a filesystem"));
+    report.unfinished.push("there is no filesystem to check; `offmount info` shows what there is".to_owned());
+    report
 }
 
 /// The volumes asked for, and the exit status so far.

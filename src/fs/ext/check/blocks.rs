@@ -293,7 +293,6 @@ impl<'a, 'g> Claims<'a, 'g> {
     fn file_size(&self, mapped_size: u64, mapped: bool) -> Option<u64> {
         let (volume, inode) = (self.shared.volume, &self.record.inode);
         let size = inode.size();
-        let kind = Kind::from_mode(inode.i_mode.get().into());
         let written = self.last_written.map_or(0, |last| last * volume.block_size);
         // A verity file's tree of hashes lies behind its end.
         if mapped && self.last_written.is_some() && size < written && !inode.has(flags::VERITY) {
@@ -301,9 +300,9 @@ impl<'a, 'g> Claims<'a, 'g> {
         }
         let limit = match inode.has(flags::EXTENTS) {
             true => u64::from(u32::MAX) * volume.block_size,
-            false => largest_by_block_map(volume, kind),
+            false => largest_by_block_map(volume),
         };
-        (size > limit && (kind == Kind::File || !mapped)).then_some(mapped_size)
+        (size > limit).then_some(mapped_size)
     }
 
     fn blocks_count(&mut self, attributes: &Attributes) {
@@ -328,10 +327,7 @@ impl<'a, 'g> Claims<'a, 'g> {
 }
 
 /// The largest file that a block map can hold, which `i_blocks` may bound further.
-fn largest_by_block_map(volume: &Volume, kind: Kind) -> u64 {
-    if kind != Kind::File {
-        return u64::MAX;
-    }
+fn largest_by_block_map(volume: &Volume) -> u64 {
     let per = volume.addresses();
     let map = indirect::DIRECT + per + per.pow(2) + per.pow(3);
     let sectors = if volume.has(HUGE_FILE) { u64::MAX } else { u64::from(u32::MAX) / (volume.block_size / 512) };
@@ -340,8 +336,8 @@ fn largest_by_block_map(volume: &Volume, kind: Kind) -> u64 {
 
 impl Visitor for Claims<'_, '_> {
     fn map_block(&mut self, block: u64) {
-        // What is kept for growing lies among the descriptors, all but the block that lists it.
-        if self.owner.role != Some(Role::Resize) || !self.shared.found.metadata.has(block) {
+        // What is kept for growing lies among the descriptors, all but the block that lists it, which comes first.
+        if self.owner.role != Some(Role::Resize) || self.count == 0 {
             self.claim(block, 1);
         }
         self.count += self.shared.volume.cluster_ratio;

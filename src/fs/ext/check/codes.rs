@@ -25,12 +25,22 @@ crate::finding::codes! {
         "the first data block is not what the block size demands",
         explain: "Groups are counted from the first data block, 1 for blocks of 1 KiB and 0 otherwise. With another number every group seems shifted.",
         repair: "asks, then gives up",
-        e2fsck: ["PR_0_FIRST_DATA_BLOCK"];
+        e2fsck: ["PR_0_FIRST_DATA_BLOCK", "PR_0_SB_CORRUPT"];
+    INODE_COUNT = "ext-superblock-inode-count", Critical,
+        "the number of inodes is not that of all groups together",
+        explain: "Every group has as many inodes as the others, so the total follows from the number of groups. One of the two numbers is damaged.",
+        repair: "corrects the total, or takes a backup superblock",
+        e2fsck: ["PR_0_INODE_COUNT_WRONG", "PR_0_MISC_CORRUPT_SUPER", "PR_0_OPEN_FAILED"];
+    SUPERBLOCK_IMPOSSIBLE = "ext-superblock-impossible", Critical,
+        "a superblock field that everything depends on is out of range",
+        explain: "By this superblock no volume can be laid out, so the check went no further with it.",
+        repair: "gives up",
+        e2fsck: ["PR_0_MISC_CORRUPT_SUPER"];
     SUPERBLOCK_FIELD = "ext-superblock-field", Damage,
         "a superblock field is out of range",
         explain: "One field of the superblock has a value that no volume of this size can have. The fields that are needed to read files were judged separately.",
         repair: "gives up",
-        e2fsck: ["PR_0_MISC_CORRUPT_SUPER"];
+        e2fsck: ["PR_0_MISC_CORRUPT_SUPER", "PR_0_SB_CORRUPT"];
     FIRST_META_GROUP = "ext-superblock-first-meta-group", Damage,
         "the first meta block group lies behind the last group",
         explain: "The number that says from which group on descriptors lie in their own groups is too large.",
@@ -56,6 +66,11 @@ crate::finding::codes! {
         explain: "Block maps have numbers of 32 bits, so part of the volume can not be used by any file.",
         repair: "switches extents on",
         e2fsck: ["PR_0_64BIT_WITHOUT_EXTENTS"];
+    UNKNOWN_FEATURES = "ext-superblock-unknown-features", Damage,
+        "features are switched on that nobody knows",
+        explain: "The volume can be read without them, but no repair program will touch it. A newer kernel wrote it, or the superblock is damaged.",
+        repair: "refuses to run",
+        e2fsck: [];
     RESIZE_WITH_META_GROUPS = "ext-superblock-resize-with-meta-groups", Damage,
         "resize_inode and meta_bg exclude each other",
         explain: "Descriptors that lie in their own groups need no room to grow; both features together confuse every program that resizes.",
@@ -138,6 +153,11 @@ crate::finding::codes! {
         explain: "The inode that the superblock names is no file, too short, or not mapped whole. What waited in the journal is lost; the files are as they were last written in place.",
         repair: "makes a new journal",
         e2fsck: ["PR_0_JOURNAL_BAD_INODE"];
+    JOURNAL_TWO = "ext-journal-inside-and-outside", Damage,
+        "the superblock names a journal in the volume and one on another device",
+        explain: "A volume has one journal. The one in the volume is read here; a repair program looks for the other and gives up.",
+        repair: "gives up",
+        e2fsck: [];
     JOURNAL_V2_FIELDS = "ext-journal-users", Damage,
         "the journal's superblock has fields that an own journal can not have",
         explain: "A version 1 journal has no features and users, and a journal inside its filesystem has one user at most.",
@@ -515,8 +535,8 @@ crate::finding::codes! {
     XATTR_MAGIC = "ext-xattr-magic", Damage,
         "a block of attributes begins with an unknown magic number",
         explain: "The block was overwritten, or never was one of attributes.",
-        repair: "gives up when it corrects the count of its files",
-        e2fsck: [];
+        repair: "clears the attributes, or gives up when it corrects the count of its files",
+        e2fsck: ["PR_1_BAD_EA_BLOCK"];
     XATTR_BLOCK_COUNT = "ext-xattr-block-count", Damage,
         "a block of attributes claims to be several",
         explain: "The format knows only single blocks.",
@@ -583,6 +603,11 @@ crate::finding::codes! {
         explain: "Two extents claim the same part of the file, or they are not sorted.",
         repair: "removes the extent: it reads as zeros",
         e2fsck: ["PR_1_OUT_OF_ORDER_EXTENTS"];
+    EXTENT_COLLISION = "ext-extent-collision", Damage,
+        "two extents map the same block of a file",
+        explain: "Only one of both can be right. Which one is read depends on the reader.",
+        repair: "clears the second extent",
+        e2fsck: ["PR_1_EXTENT_COLLISION"];
     EXTENT_OUT_OF_BOUNDS = "ext-extent-out-of-bounds", Damage,
         "an extent lies outside the part its node maps",
         explain: "It belongs to another part of the file than the index above says.",
@@ -867,6 +892,11 @@ crate::finding::codes! {
         explain: "The list of bad blocks names the part of the inode table that it lies in.",
         repair: "removes the entry",
         e2fsck: ["PR_2_BB_INODE"];
+    ENTRY_SELF = "ext-entry-self", Damage,
+        "an entry names its own directory",
+        explain: "A directory is named by its parent alone. Walks that follow the entry never end.",
+        repair: "removes the entry",
+        e2fsck: ["PR_2_LINK_DOT"];
     ENTRY_ROOT = "ext-entry-root", Damage,
         "an entry names the root directory",
         explain: "A directory has one parent, and the root has none.",
@@ -963,6 +993,11 @@ crate::finding::codes! {
         repair: "switches the feature on",
         e2fsck: ["PR_2_FEATURE_LARGE_DIRS"];
     // Pass 2: hash trees.
+    HASH_ROOT_FIELDS = "ext-hash-root-fields", Damage,
+        "the root of a hash tree has fields that no tree of this volume has",
+        explain: "Its reserved field, length or depth is impossible. The names are read without the tree.",
+        repair: "rebuilds the directory",
+        e2fsck: ["PR_2_HTREE_BAD_ROOT"];
     HASH_LIMIT = "ext-hash-limit", Damage,
         "a node of a hash tree has a wrong limit",
         explain: "It does not match the size of the block. The names are read without the tree.",

@@ -22,7 +22,11 @@ pub fn check(found: &Found, entries: &Entries) -> Log {
     for dir in found.directories.iter().map(|dir| dir as u32) {
         let parent = if dir == root { Some(root) } else { entries.parents.get(&dir).copied() };
         climb(entries, dir, &mut reached, &mut log);
-        let Some(&dotdot) = entries.dotdots.get(&dir) else { continue };
+        if entries.unread.contains(&dir) {
+            continue;
+        }
+        // A directory without a first block names no parent.
+        let dotdot = entries.dotdots.get(&dir).copied().unwrap_or_default();
         if dotdot != parent.unwrap_or_default() {
             let expected =
                 parent.map_or_else(|| "no directory, as none names it".to_owned(), |parent| parent.to_string());

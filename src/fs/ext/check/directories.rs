@@ -33,8 +33,10 @@ pub struct Entries {
     pub log: Log,
     /// The directory that names each directory; the first to do so where several do.
     pub parents: BTreeMap<u32, u32>,
-    /// What each directory says its parent is. Missing where its first block can not be read.
+    /// What each directory says its parent is.
     pub dotdots: BTreeMap<u32, u32>,
+    /// Directories whose `.` and `..` can not be read.
+    pub unread: BTreeSet<u32>,
     /// Some block was damaged so far that names may be missing.
     pub corrupted: bool,
     pub interrupted: bool,
@@ -51,6 +53,8 @@ pub struct Partial {
     /// Entries that name directories.
     pub children: Vec<Child>,
     pub dotdots: Vec<(u32, u32)>,
+    /// Directories whose `.` and `..` can not be read.
+    pub unread: Vec<u32>,
     pub parts: Vec<(u32, u32, Part)>,
     /// Directories of which one block has a name twice.
     pub duplicates: BTreeSet<u32>,
@@ -62,6 +66,7 @@ impl Partial {
         self.log.merge(other.log);
         self.children.extend(other.children);
         self.dotdots.extend(other.dotdots);
+        self.unread.extend(other.unread);
         self.parts.extend(other.parts);
         self.duplicates.extend(other.duplicates);
         self.corrupted |= other.corrupted;
@@ -114,6 +119,7 @@ pub fn scan(
     let (parents, log) = parents(std::mem::take(&mut whole.children));
     entries.parents = parents;
     entries.dotdots = whole.dotdots.iter().copied().collect();
+    entries.unread = whole.unread.iter().copied().collect();
     whole.log.merge(log);
     trees(gathered, std::mem::take(&mut whole.parts), &mut whole.log);
     for dir in &whole.duplicates {

@@ -180,6 +180,9 @@ impl<'a, 'p> Context<'a, 'p> {
         while offset < end {
             let Some(entry) = self.decode(block, offset, end) else {
                 self.partial.corrupted = true;
+                if state != State::Ordinary && self.place.logical == 0 {
+                    self.partial.unread.push(self.place.dir);
+                }
                 self.note(codes::DIRECTORY_CORRUPTED, || (format!("entry at byte {offset}"), String::new()));
                 return Ok(());
             };
@@ -240,8 +243,8 @@ impl<'a, 'p> Context<'a, 'p> {
         }
         if state == State::Ordinary {
             self.encrypted(entry);
-            self.name(entry);
         }
+        self.name(entry, state);
         self.kind(entry)?;
         self.hash(block, entry, state);
         let found = self.shared.found;
@@ -263,10 +266,10 @@ impl<'a, 'p> Context<'a, 'p> {
         } else if !terminated {
             self.about(codes::DOT_NOT_TERMINATED, entry, "");
         }
-        if entry.inode != 0 && entry.inode != dir {
+        if entry.inode != dir {
             self.about(codes::DOT_INODE, entry, &dir.to_string());
         }
-        if entry.len >= 2 * MIN_LEN {
+        if entry.len > 2 * MIN_LEN {
             self.about(codes::DOT_BIG, entry, "12 bytes");
         }
     }
@@ -279,8 +282,12 @@ impl<'a, 'p> Context<'a, 'p> {
             self.about(codes::DOTDOT_NOT_SECOND, entry, "'..'");
         } else if !terminated {
             self.about(codes::DOTDOT_NOT_TERMINATED, entry, "");
+        } else {
+            self.partial.dotdots.push((self.place.dir, entry.inode));
+            return;
         }
-        self.partial.dotdots.push((self.place.dir, entry.inode));
+        // What is no `..` names no parent.
+        self.partial.dotdots.push((self.place.dir, 0));
     }
 
     /// Judges the inode that an entry names; false if the entry is not to be followed.
@@ -300,6 +307,8 @@ impl<'a, 'p> Context<'a, 'p> {
             self.about(codes::DOTDOT_TWICE, entry, "");
         } else if ordinary && inode == InodeNr::ROOT.0 {
             self.about(codes::ENTRY_ROOT, entry, "");
+        } else if ordinary && inode == self.place.dir {
+            self.about(codes::ENTRY_SELF, entry, "");
         } else if ordinary && entry.name.is_empty() {
             self.about(codes::NAME_EMPTY, entry, "");
         }
@@ -348,12 +357,17 @@ impl<'a, 'p> Context<'a, 'p> {
         }
     }
 
-    fn name(&mut self, entry: &Entry<'_>) {
+    fn name(&mut self, entry: &Entry<'_>, state: State) {
         if self.policy.is_none() && entry.name.iter().any(|&byte| byte == b'/' || byte == 0) {
             self.about(codes::NAME_CHARACTERS, entry, "");
         }
         let strict = self.shared.volume.sb.s_encoding_flags.get() & 1 != 0;
-        if self.casefolded && strict && self.policy.is_none() && std::str::from_utf8(entry.name).is_err() {
+        if state == State::Ordinary
+            && self.casefolded
+            && strict
+            && self.policy.is_none()
+            && std::str::from_utf8(entry.name).is_err()
+        {
             self.about(codes::NAME_ENCODING, entry, "UTF-8");
         }
     }

@@ -65,6 +65,7 @@ pub fn walk<V: Visitor>(volume: &Volume, record: &Record, visitor: &mut V) -> Re
         depth,
         eof: (size.saturating_add(volume.block_size) / volume.block_size).saturating_sub(1),
         budget: volume.blocks,
+        mapped: 0,
         shape: Shape { levels: vec![Level::default(); usize::from(depth.min(MAX_DEPTH)) + 1], depth },
         visitor,
     };
@@ -95,6 +96,8 @@ struct Tree<'a, V> {
     /// Last block by the inode's size.
     eof: u64,
     budget: u64,
+    /// One past the last file block mapped so far.
+    mapped: u64,
     shape: Shape,
     visitor: &'a mut V,
 }
@@ -139,6 +142,8 @@ impl<V: Visitor> Tree<'_, V> {
             Some(codes::EXTENT_LENGTH_ZERO)
         } else if block + len > self.volume.blocks {
             Some(codes::EXTENT_END)
+        } else if logical < self.mapped {
+            Some(codes::EXTENT_COLLISION)
         } else {
             None
         };
@@ -146,7 +151,8 @@ impl<V: Visitor> Tree<'_, V> {
             self.visitor.problem(code, block, &|| format!("file blocks {logical}+{len} at block {block}"));
             return true;
         }
-        *start = logical + len;
+        *start = last;
+        self.mapped = self.mapped.max(logical + len);
         self.visitor.data(logical, block, len, extent.is_unwritten())
     }
 

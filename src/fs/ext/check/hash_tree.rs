@@ -5,12 +5,16 @@
 //! findings alone.
 
 use super::codes;
+use super::hashed_root;
 use super::volume::Volume;
 use crate::finding::{Finding, Log, Place};
 
 use super::super::disk::at;
 use super::super::disk::dirent::{DX_NODE_COUNT_AT, DX_ROOT_COUNT_AT, DxCountLimit, DxEntry, DxRoot};
 use super::super::feature::METADATA_CSUM;
+
+/// Length of the information in front of a root's entries.
+const INFO_LENGTH: u8 = 8;
 
 /// What a block of a hashed directory was found to be.
 #[derive(Clone, Debug)]
@@ -27,8 +31,6 @@ pub enum Part {
 #[derive(Clone, Debug, Default)]
 pub struct Node {
     pub entries: Vec<(u32, u32)>,
-    /// The node can not be followed.
-    pub broken: bool,
 }
 
 /// Reads a node, whose limit and count lie at `at`, and judges it by itself.
@@ -41,29 +43,24 @@ pub fn node(volume: &Volume, block: &[u8], count_at: usize, blocks: u64, place: 
     let mut note = |code, found: String, expected: String| log.add(Finding::new(code, place.clone(), found, expected));
     if limit != expected {
         note(codes::HASH_LIMIT, limit.to_string(), expected.to_string());
-        node.broken = true;
-        return node;
     }
-    if count > limit || count == 0 {
-        note(codes::HASH_COUNT, count.to_string(), format!("at most {limit}"));
-        node.broken = true;
-        return node;
+    if count > expected {
+        note(codes::HASH_COUNT, count.to_string(), format!("at most {expected}"));
     }
     let mut before = 0;
-    for i in 0..count {
+    for i in 0..count.min(expected) {
         let Some(entry) = at::<DxEntry>(block, count_at + i * 8) else { break };
         // The first entry's hash is limit and count; it covers all from 0 on.
         let hash = if i == 0 { 0 } else { entry.hash.get() };
+        let named = entry.block.get() & 0x0FFF_FFFF;
+        if u64::from(named) >= blocks {
+            note(codes::HASH_BLOCK, named.to_string(), format!("1 to {}", blocks.saturating_sub(1)));
+            continue;
+        }
         if hash < before {
             note(codes::HASH_ORDER, format!("{hash:08x} after {before:08x}"), String::new());
         }
         before = hash;
-        let named = entry.block.get() & 0x0FFF_FFFF;
-        if named == 0 || u64::from(named) >= blocks {
-            note(codes::HASH_BLOCK, named.to_string(), format!("1 to {}", blocks.saturating_sub(1)));
-            node.broken = true;
-            break;
-        }
         node.entries.push((hash, named));
     }
     node
@@ -71,8 +68,15 @@ pub fn node(volume: &Volume, block: &[u8], count_at: usize, blocks: u64, place: 
 
 /// Reads the root of a directory's tree.
 pub fn root(volume: &Volume, block: &[u8], blocks: u64, place: &Place, log: &mut Log) -> Part {
-    let depth = at::<DxRoot>(block, 0).map_or(0, |root| root.info.indirect_levels);
-    Part::Root { depth, node: node(volume, block, DX_ROOT_COUNT_AT, blocks, place, log) }
+    let Some(root) = at::<DxRoot>(block, 0) else { return Part::Root { depth: 0, node: Node::default() } };
+    let (info, depth) = (root.info, root.info.indirect_levels);
+    if info.reserved_zero.get() != 0 || info.info_length < INFO_LENGTH || depth > hashed_root::levels(volume) {
+        let found = format!("{} bytes of information, {depth} levels", info.info_length);
+        log.add(Finding::new(codes::HASH_ROOT_FIELDS, place.clone(), found, ""));
+    }
+    // The entries begin behind as much information as the root says that it has.
+    let count_at = DX_ROOT_COUNT_AT + usize::from(info.info_length) - usize::from(INFO_LENGTH.min(info.info_length));
+    Part::Root { depth, node: node(volume, block, count_at, blocks, place, log) }
 }
 
 /// Reads a node below the root.
@@ -93,6 +97,8 @@ struct Named {
 pub fn judge(dir: u32, parts: &[Option<Part>], log: &mut Log) -> bool {
     let Some(Some(Part::Root { depth, node: top })) = parts.first() else { return false };
     let mut named = vec![Named::default(); parts.len()];
+    // The root is where it has to be.
+    named[0].times = 1;
     name(&mut named, top, 0, u32::MAX, 1);
     // Nodes are followed down from the root; each once, so that a loop ends.
     let mut level: Vec<usize> = top.entries.iter().map(|&(_, block)| block as usize).collect();
@@ -110,8 +116,8 @@ pub fn judge(dir: u32, parts: &[Option<Part>], log: &mut Log) -> bool {
         }
         level = next;
     }
-    let mut bad = top.broken;
-    for (block, part) in parts.iter().enumerate().skip(1) {
+    let mut bad = false;
+    for (block, part) in parts.iter().enumerate() {
         let Some(part) = part else { continue };
         bad |= judge_part(dir, block, part, named[block], *depth, log);
     }
@@ -142,8 +148,8 @@ fn judge_part(dir: u32, block: usize, part: &Part, named: Named, depth: u8, log:
         note(codes::HASH_NAMED_TWICE, String::new());
     }
     match part {
-        Part::Leaf { min, max } if named.times > 0 => {
-            if named.depth != depth + 1 {
+        Part::Leaf { min, max } => {
+            if named.times > 0 && named.depth != depth + 1 {
                 note(codes::HASH_LEAF_DEPTH, format!(" at depth {}", named.depth));
             }
             // The lowest bit marks names with one hash that two leaves share.
@@ -154,7 +160,6 @@ fn judge_part(dir: u32, block: usize, part: &Part, named: Named, depth: u8, log:
                 note(codes::HASH_MAX, format!(": {max:08x} above {:08x}", named.to));
             }
         }
-        Part::Inner(node) if node.broken => bad = true,
         _ => {}
     }
     bad

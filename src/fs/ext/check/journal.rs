@@ -40,6 +40,9 @@ pub fn check(volume: &Volume) -> Result<Log, SourceGone> {
     if inode == 0 {
         return Ok(log);
     }
+    if sb.s_journal_uuid != [0; 16] {
+        log.add(Finding::new(codes::JOURNAL_TWO, Place::volume(), format!("inode {inode}, and a UUID"), "one of them"));
+    }
     let place = Place::inode(inode.into());
     let Some(first) = inode_is_journal(volume, inode, &place, &mut log)? else { return Ok(log) };
     let mut buf = vec![0; SUPERBLOCK_SIZE];

@@ -47,7 +47,7 @@ pub fn role(volume: &Volume, nr: InodeNr) -> Option<Role> {
     if volume.has(QUOTA) && quota.contains(&nr.0) && (nr.0 != quota[2] || volume.has(PROJECT)) {
         return Some(Role::Quota);
     }
-    if (nr == USER_QUOTA || nr == GROUP_QUOTA) && quota.contains(&nr.0) {
+    if !volume.has(QUOTA) && (nr == USER_QUOTA || nr == GROUP_QUOTA || nr.0 != 0 && quota.contains(&nr.0)) {
         return Some(Role::Unused);
     }
     if nr.0 != 0 && nr.0 == sb.s_orphan_file_inum.get() {
@@ -76,8 +76,8 @@ pub fn judge(volume: &Volume, record: &Record, role: Role) -> Option<(Code, Stri
         Role::Unused if holds => {
             let code = match record.nr {
                 InodeNr::JOURNAL => codes::JOURNAL_NOT_CLEAR,
-                USER_QUOTA | GROUP_QUOTA => codes::QUOTA_NOT_CLEAR,
-                _ => codes::ORPHAN_FILE_NOT_CLEAR,
+                nr if nr.0 == volume.sb.s_orphan_file_inum.get() => codes::ORPHAN_FILE_NOT_CLEAR,
+                _ => codes::QUOTA_NOT_CLEAR,
             };
             Some((code, format!("{} links, {} blocks", inode.i_links_count, inode.blocks())))
         }

@@ -12,14 +12,13 @@ use super::codes;
 use super::descriptors::misplaced;
 use super::volume::Volume;
 use crate::bytes::{Span, Spans};
-use crate::finding::{Finding, Log, Place};
+use crate::finding::{Code, Finding, Log, Place};
 use crate::source::{Source, SourceGone};
 
 use super::super::checksum;
-use super::super::disk::superblock::{DYNAMIC_REV, MAGIC, OFFSET, SIZE, Superblock, join};
+use super::super::disk::superblock::{DYNAMIC_REV, GOOD_OLD_FIRST_INO, MAGIC, OFFSET, SIZE, Superblock, join};
 use super::super::feature::{
-    BIGALLOC, BIT64, CSUM_SEED, EXTENTS, Features, GDT_CSUM, JOURNAL_DEV, META_BG, METADATA_CSUM, QUOTA, RESIZE_INODE,
-    Word,
+    BIGALLOC, BIT64, CSUM_SEED, EXTENTS, Features, GDT_CSUM, JOURNAL_DEV, META_BG, METADATA_CSUM, RESIZE_INODE, Word,
 };
 
 /// Largest `s_log_block_size`: blocks of 64 KiB.
@@ -40,24 +39,26 @@ pub enum Opened {
 pub fn open(source: &Source) -> Result<Opened, SourceGone> {
     let mut log = Log::new();
     let primary = read(source, OFFSET)?;
-    let volume =
-        match primary.as_ref().map_or_else(|| Err("it can not be read".to_owned()), |sb| usable(sb, source.len())) {
-            Ok(()) => primary.map(|sb| Volume::of(source.clone(), sb)),
-            Err(why) => {
-                let place = Place::volume().at(Span::new(OFFSET, SIZE as u64));
-                log.add(Finding::new(codes::SUPERBLOCK_UNUSABLE, place, why.clone(), ""));
-                match backup(source, primary.as_ref())? {
-                    Some(mut volume) => {
-                        volume.load_descriptors(1)?;
-                        return Ok(Opened::Volume(Box::new(volume), 1, log));
-                    }
-                    None => {
-                        log.add(Finding::new(codes::NO_SUPERBLOCK, Place::volume(), why.clone(), ""));
-                        return Ok(Opened::Nothing(log, why));
-                    }
+    let volume = match primary
+        .as_ref()
+        .map_or_else(|| Err(Unfit::unusable("it can not be read")), |sb| usable(sb, source.len()))
+    {
+        Ok(()) => primary.map(|sb| Volume::of(source.clone(), sb)),
+        Err(Unfit { code, why }) => {
+            let place = Place::volume().at(Span::new(OFFSET, SIZE as u64));
+            log.add(Finding::new(code, place, why.clone(), ""));
+            match backup(source, primary.as_ref())? {
+                Some(mut volume) => {
+                    volume.load_descriptors(1)?;
+                    return Ok(Opened::Volume(Box::new(volume), 1, log));
+                }
+                None => {
+                    log.add(Finding::new(codes::NO_SUPERBLOCK, Place::volume(), why.clone(), ""));
+                    return Ok(Opened::Nothing(log, why));
                 }
             }
-        };
+        }
+    };
     let Some(mut volume) = volume else { return Ok(Opened::Nothing(log, "it can not be read".to_owned())) };
     volume.load_descriptors(0)?;
     let mut copy = 0;
@@ -99,63 +100,102 @@ fn backup(source: &Source, primary: Option<&Superblock>) -> Result<Option<Volume
     Ok(None)
 }
 
+/// Why a superblock can not be used.
+pub struct Unfit {
+    code: Code,
+    why: String,
+}
+
+impl Unfit {
+    fn unusable(why: impl Into<String>) -> Self {
+        Unfit { code: codes::SUPERBLOCK_UNUSABLE, why: why.into() }
+    }
+
+    fn impossible(why: String) -> Self {
+        Unfit { code: codes::SUPERBLOCK_IMPOSSIBLE, why }
+    }
+}
+
 /// Whether anything can be read by this superblock, and why not.
-pub fn usable(sb: &Superblock, device: u64) -> Result<(), String> {
+pub fn usable(sb: &Superblock, device: u64) -> Result<(), Unfit> {
     let features = Features::of(sb);
     if sb.s_magic.get() != MAGIC {
-        return Err(format!("magic number {:04x}", sb.s_magic.get()));
+        return Err(Unfit::unusable(format!("magic number {:04x}", sb.s_magic.get())));
     }
     if features.has(METADATA_CSUM) && checksum::superblock(sb) != sb.s_checksum.get() {
-        return Err(format!("checksum {:08x}, computed {:08x}", sb.s_checksum.get(), checksum::superblock(sb)));
+        return Err(Unfit::unusable(format!(
+            "checksum {:08x}, computed {:08x}",
+            sb.s_checksum.get(),
+            checksum::superblock(sb)
+        )));
     }
     let unknown = features.unknown(Word::Incompat);
     if unknown != 0 {
-        return Err(format!("unknown incompatible features {unknown:#x}"));
+        return Err(Unfit::unusable(format!("unknown incompatible features {unknown:#x}")));
     }
     if features.has(JOURNAL_DEV) {
-        return Err("it is an external journal and no filesystem".to_owned());
+        return Err(Unfit::unusable("it is an external journal and no filesystem"));
+    }
+    if sb.s_rev_level.get() > DYNAMIC_REV {
+        return Err(Unfit::impossible(format!("revision {}", sb.s_rev_level)));
     }
     let log = sb.s_log_block_size.get();
     if log > MAX_LOG_BLOCK_SIZE {
-        return Err(format!("block size 2^{}", log.saturating_add(10)));
+        return Err(Unfit::unusable(format!("block size 2^{}", log.saturating_add(10))));
     }
     geometry(sb, features, 1024 << log, device)
 }
 
 /// Whether the numbers of groups, inodes and blocks fit together.
-fn geometry(sb: &Superblock, features: Features, block_size: u64, device: u64) -> Result<(), String> {
+fn geometry(sb: &Superblock, features: Features, block_size: u64, device: u64) -> Result<(), Unfit> {
     let (log, cluster) = (sb.s_log_block_size.get(), sb.s_log_cluster_size.get());
     if cluster < log || (!features.has(BIGALLOC) && cluster != log) || cluster - log > 20 {
-        return Err(format!("cluster size 2^{} with block size 2^{}", cluster.saturating_add(10), log + 10));
+        return Err(Unfit::unusable(format!(
+            "cluster size 2^{} with block size 2^{}",
+            cluster.saturating_add(10),
+            log + 10
+        )));
     }
     let inode_size = u64::from(if sb.s_rev_level.get() >= DYNAMIC_REV { sb.s_inode_size.get() } else { 128 });
     if inode_size < 128 || inode_size > block_size || !inode_size.is_power_of_two() {
-        return Err(format!("inode size {inode_size}"));
+        return Err(Unfit::unusable(format!("inode size {inode_size}")));
     }
     let descriptor = sb.s_desc_size.get();
     if features.has(BIT64) && (descriptor < 64 || u64::from(descriptor) > block_size || !descriptor.is_power_of_two()) {
-        return Err(format!("descriptor size {descriptor}"));
+        return Err(Unfit::impossible(format!("descriptor size {descriptor}")));
     }
-    if !features.has(BIT64) && descriptor != 0 && descriptor != 32 {
-        return Err(format!("descriptor size {descriptor}"));
+    if !features.has(BIT64) && u64::from(descriptor) > block_size {
+        return Err(Unfit::impossible(format!("descriptor size {descriptor}")));
     }
     let (blocks_per_group, inodes_per_group) =
         (u64::from(sb.s_blocks_per_group.get()), u64::from(sb.s_inodes_per_group.get()));
+    let in_clusters = u64::from(sb.s_clusters_per_group.get()).checked_shl(cluster - log);
+    if in_clusters != Some(blocks_per_group) {
+        return Err(Unfit::unusable(format!("{} clusters per group", sb.s_clusters_per_group)));
+    }
+    if sb.s_log_groups_per_flex >= 32 {
+        return Err(Unfit::unusable(format!("2^{} groups together", sb.s_log_groups_per_flex)));
+    }
     let clusters_per_group = blocks_per_group >> (cluster - log);
     if clusters_per_group == 0 || clusters_per_group > block_size * 8 || !blocks_per_group.is_multiple_of(8) {
-        return Err(format!("{blocks_per_group} blocks per group"));
+        return Err(Unfit::unusable(format!("{blocks_per_group} blocks per group")));
     }
     if inodes_per_group == 0 || inodes_per_group > block_size * 8 {
-        return Err(format!("{inodes_per_group} inodes per group"));
+        return Err(Unfit::unusable(format!("{inodes_per_group} inodes per group")));
     }
     let hi = if features.has(BIT64) { u64::from(sb.s_blocks_count_hi.get()) << 32 } else { 0 };
     let (blocks, first) = (hi | u64::from(sb.s_blocks_count_lo.get()), u64::from(sb.s_first_data_block.get()));
     if first >= blocks || blocks / MAX_OVERSIZE > (device / block_size).max(1024) {
-        return Err(format!("{blocks} blocks from {first}"));
+        return Err(Unfit::unusable(format!("{blocks} blocks from {first}")));
     }
     let groups = (blocks - first).div_ceil(blocks_per_group);
     if groups.saturating_mul(inodes_per_group) != u64::from(sb.s_inodes_count.get()) {
-        return Err(format!("{} inodes in {groups} groups of {inodes_per_group}", sb.s_inodes_count.get()));
+        let why = format!("{} inodes in {groups} groups of {inodes_per_group}", sb.s_inodes_count.get());
+        return Err(Unfit { code: codes::INODE_COUNT, why });
+    }
+    let first_inode = sb.s_first_ino.get();
+    if sb.s_rev_level.get() >= DYNAMIC_REV && !(GOOD_OLD_FIRST_INO..sb.s_inodes_count.get()).contains(&first_inode) {
+        return Err(Unfit::impossible(format!("first inode {first_inode}")));
     }
     Ok(())
 }
@@ -212,6 +252,10 @@ fn features(volume: &Volume, add: &mut Add<'_>) {
     if volume.has(META_BG) && volume.has(RESIZE_INODE) {
         add(codes::RESIZE_WITH_META_GROUPS, "meta_bg and resize_inode".into(), "one of them".into());
     }
+    let unknown = (volume.features.unknown(Word::Compat), volume.features.unknown(Word::RoCompat));
+    if unknown != (0, 0) {
+        add(codes::UNKNOWN_FEATURES, format!("compatible {:#x}, read-only {:#x}", unknown.0, unknown.1), String::new());
+    }
     let sb = &volume.sb;
     let any = sb.s_feature_compat.get() | sb.s_feature_incompat.get() | sb.s_feature_ro_compat.get();
     if sb.s_rev_level.get() < DYNAMIC_REV && any != 0 {
@@ -234,9 +278,6 @@ fn extra_sizes(volume: &Volume, add: &mut Add<'_>) {
 
 /// The numbers of the quota files.
 fn quota_inodes(volume: &Volume, add: &mut Add<'_>) {
-    if !volume.has(QUOTA) {
-        return;
-    }
     let sb = &volume.sb;
     let fixed = [("user", sb.s_usr_quota_inum.get(), 3), ("group", sb.s_grp_quota_inum.get(), 4)];
     for (kind, found, reserved) in fixed {

@@ -15,6 +15,9 @@ use crate::source::{Source, SourceGone};
 /// Copies of the descriptors consulted, at most: all agree, or the volume is beyond counting votes.
 const MOST_COPIES: usize = 8;
 
+/// Groups whose tables stand together, as `mke2fs` lays flexible groups out.
+const FLEXIBLE: u64 = 16;
+
 /// Places again the groups of `geometry` whose primary descriptors are not to be believed; returns what was decided.
 ///
 /// # Errors
@@ -33,8 +36,11 @@ pub fn place(source: &Source, geometry: &mut Geometry, reserved: u16) -> Result<
     for nr in &doubted {
         geometry.groups[nr.0 as usize].inode_table = None;
     }
+    // Nothing of a group far behind the end of the source can be there, and a ruined count may claim millions.
+    let group_bytes = u64::from(geometry.blocks_per_group) * u64::from(geometry.block_size);
+    let reachable = (source.len() / group_bytes.max(1) + 1).saturating_mul(FLEXIBLE);
     let mut unplaced = Vec::new();
-    for nr in doubted {
+    for nr in doubted.into_iter().filter(|nr| u64::from(nr.0) < reachable) {
         match by_copies(source, geometry, nr, &copies)? {
             Some((group, from_primary)) => {
                 geometry.groups[nr.0 as usize] = group;
