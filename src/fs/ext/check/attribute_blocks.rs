@@ -27,6 +27,7 @@ pub struct Seen {
 
 struct Known {
     seen: Seen,
+    claims: bool,
     value_inodes: Vec<u32>,
     /// Inodes that name it; the first of them owns the findings.
     named: u64,
@@ -52,7 +53,7 @@ impl AttributeBlocks {
         }
         let mut known = judge(shared.volume, block)?;
         known.first = inode.0;
-        if known.seen.counts {
+        if known.claims {
             shared.found.blocks.claim(block, block + 1, &shared.found.twice);
         }
         let seen = known.seen.clone();
@@ -85,6 +86,7 @@ fn judge(volume: &Volume, block: u64) -> Result<Known, SourceGone> {
     volume.read_block(block, &mut buf)?;
     let judged = xattrs::in_block(volume, InodeNr(0), block, &buf, &mut problems)?;
     Ok(Known {
+        claims: judged.claims,
         seen: Seen {
             encryption: judged.attributes.encryption,
             value_bytes: judged.attributes.value_bytes,

@@ -95,8 +95,7 @@ pub fn check(
     if mapped {
         if record.inode.has(flags::EXTENTS) && volume.has(EXTENTS) && header_of(&record.inode.i_block).is_none() {
             claims.note(codes::EXTENT_ROOT, Default::default);
-            claims.blocks_count(attributes);
-            return Ok(());
+            return claims.finish(attributes, mapped);
         }
         if owner.role.is_none() && volume.has(BIGALLOC) && !record.inode.has(flags::EXTENTS) && has_any_block(record) {
             claims.note(codes::BLOCK_MAP_WITH_CLUSTERS, Default::default);
@@ -277,9 +276,6 @@ impl<'a, 'g> Claims<'a, 'g> {
         if inode.has(flags::INLINE_DATA) {
             let inline = attributes.inline.as_ref().map(|rest| (I_BLOCK_SIZE + rest.len()) as u64);
             return inline.filter(|inline| *inline != size);
-        }
-        if self.count == 0 {
-            return None;
         }
         // Some kernels allocated blocks of a directory ahead.
         let ahead = if volume.has(DIR_PREALLOC) { u64::from(volume.sb.s_prealloc_dir_blocks).max(1) } else { 0 };

@@ -3,6 +3,13 @@
 //! Where e2fsck has a problem that means the same, its name is in the row. Rows whose severity is below damage are those
 //! that `e2fsck -fn` reports without failing the volume. Three things e2fsck reports have no row: headings and questions
 //! around a problem, failures of its own run, and what it only says while it repairs.
+//!
+//! Where verdicts differ from e2fsck's, and why ours stands:
+//! - A journal that waits, and whose replay damages the volume: `e2fsck -fn` judges the volume as it lies, and after
+//!   `e2fsck -E journal_only` a run without `-f` believes the superblock's word that all is clean. With `-f` it reports
+//!   the bitmaps and counts that are reported here.
+//! - The inode for growing: e2fsck looks at the first quarter of its list ([`RESIZE_INODE_LATER`]).
+//! - A time of the superblock past 2106: e2fsck 1.47.0 does not read the upper byte.
 
 crate::finding::codes! {
     // Pass 0: the superblock.
@@ -100,12 +107,22 @@ crate::finding::codes! {
         "the last mount lies in the future",
         explain: "The clock of the machine that mounted it, or the clock here, is wrong.",
         repair: "sets the time",
-        e2fsck: ["PR_0_FUTURE_SB_LAST_MOUNT", "PR_0_FUTURE_SB_LAST_MOUNT_FUDGED"];
+        e2fsck: ["PR_0_FUTURE_SB_LAST_MOUNT"];
+    MOUNTED_AHEAD = "ext-superblock-mounted-ahead", Note,
+        "the last mount lies less than a day in the future",
+        explain: "The clock of the machine that mounted it, or the clock here, is in another time zone.",
+        repair: "sets the time",
+        e2fsck: ["PR_0_FUTURE_SB_LAST_MOUNT_FUDGED"];
+    WRITTEN_AHEAD = "ext-superblock-written-ahead", Note,
+        "the last write lies less than a day in the future",
+        explain: "The clock of the machine that wrote it, or the clock here, is in another time zone.",
+        repair: "sets the time",
+        e2fsck: ["PR_0_FUTURE_SB_LAST_WRITE_FUDGED"];
     WRITTEN_IN_FUTURE = "ext-superblock-written-in-future", Warning,
         "the last write lies in the future",
         explain: "The clock of the machine that wrote it, or the clock here, is wrong.",
         repair: "sets the time",
-        e2fsck: ["PR_0_FUTURE_SB_LAST_WRITE", "PR_0_FUTURE_SB_LAST_WRITE_FUDGED"];
+        e2fsck: ["PR_0_FUTURE_SB_LAST_WRITE"];
     // Pass 0: group descriptors.
     BLOCK_BITMAP_PLACE = "ext-group-block-bitmap-place", Damage,
         "a block bitmap lies where none may",
@@ -177,12 +194,12 @@ crate::finding::codes! {
         "the journal has unknown incompatible features",
         explain: "It was written by a newer kernel, or its features are damaged.",
         repair: "gives up",
-        e2fsck: ["PR_0_JOURNAL_UNSUPP_INCOMPAT"];
+        e2fsck: ["PR_0_JOURNAL_UNSUPP_INCOMPAT", "PR_0_JOURNAL_BAD_SUPER"];
     JOURNAL_READ_ONLY = "ext-journal-read-only-features", Critical,
         "the journal has unknown features that forbid writing",
         explain: "It was written by a newer kernel, or its features are damaged.",
         repair: "gives up",
-        e2fsck: ["PR_0_JOURNAL_UNSUPP_ROCOMPAT"];
+        e2fsck: ["PR_0_JOURNAL_UNSUPP_ROCOMPAT", "PR_0_JOURNAL_BAD_SUPER"];
     JOURNAL_WITHOUT_FEATURE = "ext-journal-without-feature", Damage,
         "there is a journal, and the feature is off",
         explain: "The superblock names a journal but does not say that the volume has one, so a mount would ignore it.",
@@ -192,7 +209,7 @@ crate::finding::codes! {
         "the journal waits, and the superblock does not say so",
         explain: "The log is not empty, but the flag that asks for its replay is off. Changes in it may be newer than what lies on the disk, or old.",
         repair: "asks whether to replay it",
-        e2fsck: ["PR_0_JOURNAL_RECOVERY_CLEAR"];
+        e2fsck: ["PR_0_JOURNAL_RECOVERY_CLEAR", "PR_0_JOURNAL_RUN", "PR_0_JOURNAL_RESET_JOURNAL"];
     JOURNAL_TRANSACTION = "ext-journal-replay-short", Warning,
         "a transaction in the journal is damaged, and the replay ends before it",
         explain: "What the transaction and those after it would have changed is lost; the files are as they were before it.",
@@ -213,6 +230,11 @@ crate::finding::codes! {
         explain: "The blocks kept for more group descriptors are not listed as they must be. Files are not touched; the volume can not be grown while mounted.",
         repair: "recreates the inode",
         e2fsck: ["PR_0_RESIZE_INODE_INVALID"];
+    RESIZE_INODE_LATER = "ext-resize-inode-later", Warning,
+        "a later block of the inode for growing is wrong",
+        explain: "The blocks kept for more group descriptors are not listed as they must be, in a part of the list that e2fsck does not look at. Files are not touched; growing the volume while mounted stops there.",
+        repair: "does not see it",
+        e2fsck: [];
     MMP_BLOCK = "ext-mmp-block", Damage,
         "the block of multi-mount protection lies outside the volume",
         explain: "Nothing can tell whether another machine has the volume mounted.",
@@ -822,6 +844,11 @@ crate::finding::codes! {
         explain: "The last bytes of the block are not the tail that holds it.",
         repair: "rebuilds the directory",
         e2fsck: ["PR_2_LEAF_NODE_MISSING_CSUM"];
+    LEAF_UNPROVED = "ext-directory-checksum-unproved", Warning,
+        "a directory's checksums can not be proved, for its inode's is wrong",
+        explain: "Checksums of a directory's blocks begin with its inode's generation. Where the inode's own checksum does not match, theirs prove nothing.",
+        repair: "recomputes the checksums",
+        e2fsck: ["PR_2_LEAF_NODE_ONLY_CSUM_INVALID"];
     LEAF_CHECKSUM = "ext-directory-checksum", Damage,
         "the checksum of a block of a directory does not match",
         explain: "Some byte of it is not what was written last, so a name or an inode number may be wrong.",

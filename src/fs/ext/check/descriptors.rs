@@ -4,6 +4,7 @@
 //! may be.
 //! Needs: the descriptors that are used. Leaves: findings alone; passes ask the descriptors again.
 
+use super::bits::Bits;
 use super::codes;
 use super::volume::{Volume, is_flexible};
 use crate::finding::{Finding, Log, Place};
@@ -15,12 +16,22 @@ use super::super::feature::METADATA_CSUM;
 
 /// First group whose bitmaps or table lie outside the volume, or on superblocks and descriptors, and what.
 pub fn misplaced(volume: &Volume) -> Option<(u32, String)> {
+    let taken = Bits::new(volume.blocks);
+    for (start, len) in (0..volume.groups).flat_map(|group| volume.reserved_in_group(group)) {
+        (start..start.saturating_add(len).min(volume.blocks)).for_each(|block| {
+            taken.set(block);
+        });
+    }
     for group in 0..volume.groups {
         for (what, block, len) in parts(volume, group) {
             let (first, end) = bounds(volume, group);
-            if block < first || block.saturating_add(len) > end || covers_primary(volume, block, len) {
+            let last = block.saturating_add(len);
+            if block < first || last > end || taken.any(block, last) {
                 return Some((group, format!("{what} at block {block}")));
             }
+            (block..last).for_each(|block| {
+                taken.set(block);
+            });
         }
     }
     None
@@ -41,14 +52,6 @@ fn bounds(volume: &Volume, group: u32) -> (u64, u64) {
         true => (volume.first_data_block, volume.blocks),
         false => (volume.group_start(group), volume.group_end(group)),
     }
-}
-
-/// True if the blocks touch the primary superblock or its descriptors.
-fn covers_primary(volume: &Volume, block: u64, len: u64) -> bool {
-    volume
-        .reserved_in_group(0)
-        .into_iter()
-        .any(|(start, count)| block < start + count && start < block.saturating_add(len))
 }
 
 /// Judges every descriptor.
@@ -81,6 +84,9 @@ fn checksum_and_flags(volume: &Volume, group: u32, copy: u32, log: &mut Log) -> 
     let descriptor = &volume.descriptors[group as usize];
     let marks = descriptor.bg_flags.get();
     let place = || Place::group(group.into());
+    if group + 1 == volume.groups && marks & flags::BLOCK_UNINIT != 0 {
+        log.note(codes::LAST_BITMAP_UNINITIALISED, place(), || (format!("flags {marks:#x}"), String::new()));
+    }
     if !volume.has_group_checksums() {
         if marks & (flags::INODE_UNINIT | flags::BLOCK_UNINIT) != 0 || volume.itable_unused(group) != 0 {
             log.note(codes::UNINITIALISED_WITHOUT_FEATURE, place(), || (format!("flags {marks:#x}"), "0".into()));
@@ -96,9 +102,6 @@ fn checksum_and_flags(volume: &Volume, group: u32, copy: u32, log: &mut Log) -> 
     let found = crate::bytes::le16(&raw, CHECKSUM_AT).unwrap_or_default();
     if found != computed {
         log.note(codes::DESCRIPTOR_CHECKSUM, place(), || (format!("{found:04x}"), format!("{computed:04x}")));
-    }
-    if group + 1 == volume.groups && marks & flags::BLOCK_UNINIT != 0 {
-        log.note(codes::LAST_BITMAP_UNINITIALISED, place(), || (format!("flags {marks:#x}"), String::new()));
     }
     let (unused, free) = (
         volume.itable_unused(group),

@@ -4,6 +4,7 @@ use super::codes;
 use super::directories::{Partial, Shared, is_inner};
 use super::hash_tree::{self, Part};
 use super::inodes::DirBlock;
+use super::special;
 use super::volume::Volume;
 use super::xattrs::Encryption;
 use crate::finding::{Code, Place};
@@ -114,6 +115,12 @@ impl<'a, 'p> Context<'a, 'p> {
         if volume.has(METADATA_CSUM) && !is_root && !corrupted && checksum.is_none_or(|sums| !sums.agree()) {
             let words = |sums: Sums| (format!("{:08x}", sums.found), format!("{:08x}", sums.computed));
             self.note(codes::LEAF_CHECKSUM, || checksum.map(words).unwrap_or_default());
+        } else if volume.has(METADATA_CSUM)
+            && !is_root
+            && !corrupted
+            && self.shared.found.unproved.has(self.place.dir.into())
+        {
+            self.note(codes::LEAF_UNPROVED, Default::default);
         }
         if hashed.is_some() && !is_root {
             let (min, max) = self.hashes;
@@ -180,7 +187,7 @@ impl<'a, 'p> Context<'a, 'p> {
         while offset < end {
             let Some(entry) = self.decode(block, offset, end) else {
                 self.partial.corrupted = true;
-                if state != State::Ordinary && self.place.logical == 0 {
+                if self.place.inline || state != State::Ordinary && self.place.logical == 0 {
                     self.partial.unread.push(self.place.dir);
                 }
                 self.note(codes::DIRECTORY_CORRUPTED, || (format!("entry at byte {offset}"), String::new()));
@@ -295,7 +302,7 @@ impl<'a, 'p> Context<'a, 'p> {
         let (volume, found, inode) = (self.shared.volume, self.shared.found, entry.inode);
         let ordinary = state == State::Ordinary;
         let reserved = inode != InodeNr::ROOT.0 && inode < volume.first_inode;
-        if reserved || inode > volume.inodes {
+        if reserved || inode > volume.inodes || special::is_hidden(volume, inode) {
             self.about(codes::ENTRY_INODE, entry, &format!("at most {}", volume.inodes));
             return false;
         }
@@ -322,13 +329,11 @@ impl<'a, 'p> Context<'a, 'p> {
         let volume = self.shared.volume;
         let group = volume.group_of_inode(entry.inode);
         let within = (entry.inode - 1) % volume.inodes_per_group;
-        if volume.has_group_checksums() {
-            let marks = volume.descriptors[group as usize].bg_flags.get();
-            if marks & group_flags::INODE_UNINIT != 0 {
-                self.about(codes::ENTRY_GROUP_UNINITIALISED, entry, "");
-            } else if within >= volume.inodes_to_scan(group) {
-                self.about(codes::ENTRY_IN_UNUSED, entry, "");
-            }
+        let marks = volume.descriptors[group as usize].bg_flags.get();
+        if marks & group_flags::INODE_UNINIT != 0 {
+            self.about(codes::ENTRY_GROUP_UNINITIALISED, entry, "");
+        } else if volume.has_group_checksums() && within >= volume.inodes_to_scan(group) {
+            self.about(codes::ENTRY_IN_UNUSED, entry, "");
         }
         self.about(codes::ENTRY_UNUSED, entry, "");
     }

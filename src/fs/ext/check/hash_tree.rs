@@ -75,7 +75,7 @@ pub fn root(volume: &Volume, block: &[u8], blocks: u64, place: &Place, log: &mut
         log.add(Finding::new(codes::HASH_ROOT_FIELDS, place.clone(), found, ""));
     }
     // The entries begin behind as much information as the root says that it has.
-    let count_at = DX_ROOT_COUNT_AT + usize::from(info.info_length) - usize::from(INFO_LENGTH.min(info.info_length));
+    let count_at = DX_ROOT_COUNT_AT - usize::from(INFO_LENGTH) + usize::from(info.info_length);
     Part::Root { depth, node: node(volume, block, count_at, blocks, place, log) }
 }
 

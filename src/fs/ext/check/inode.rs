@@ -49,6 +49,9 @@ impl Judge<'_, '_> {
         self.steps()?;
         if !checksum {
             let found = self.record.inode.checksum();
+            if self.kind() == Kind::Directory {
+                self.shared.found.unproved.set(self.nr().into());
+            }
             self.note(codes::INODE_CHECKSUM, || (format!("{found:08x}"), "another".into()));
         }
         Ok(())

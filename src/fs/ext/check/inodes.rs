@@ -60,6 +60,8 @@ pub struct Found {
     pub values: Bits,
     /// Inodes in a part of a table that is garbage.
     pub garbage: Bits,
+    /// Directories in use whose inode's checksum is wrong.
+    pub unproved: Bits,
     /// Casefolded directories.
     pub casefolded: Bits,
 }
@@ -80,6 +82,7 @@ impl Found {
             afs: Bits::new(inodes),
             values: Bits::new(inodes),
             garbage: Bits::new(inodes),
+            unproved: Bits::new(inodes),
             casefolded: Bits::new(inodes),
         }
     }

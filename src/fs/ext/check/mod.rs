@@ -44,13 +44,13 @@ mod xattrs;
 
 use rayon::prelude::*;
 
-use crate::finding::{Finding, Log, Place};
+use crate::finding::{Code, Finding, Log, Place};
 use crate::fs::{CheckReport, JournalState};
 use crate::progress::{Progress, Unit};
 use crate::source::SourceGone;
 
 use super::Ext;
-use super::feature::SHARED_BLOCKS;
+use super::feature::{NEEDS_RECOVERY, SHARED_BLOCKS};
 use super::number::InodeNr;
 use attribute_blocks::AttributeBlocks;
 use counts::Counts;
@@ -77,10 +77,20 @@ pub fn check(ext: &Ext, progress: &dyn Progress) -> Result<CheckReport, SourceGo
     Ok(report)
 }
 
+/// What says already that a journal is not replayed at all.
+const JOURNAL_LOST: [Code; 5] = [
+    codes::JOURNAL_INODE,
+    codes::JOURNAL_SUPERBLOCK,
+    codes::JOURNAL_VERSION,
+    codes::JOURNAL_INCOMPATIBLE,
+    codes::JOURNAL_READ_ONLY,
+];
+
 fn passes(volume: &Volume, copy: u32, progress: &dyn Progress, report: &mut CheckReport) -> Result<(), SourceGone> {
     report.log.merge(pass0(volume, copy)?);
     if report.journal == Some(JournalState::Damaged)
-        && report.log.count(codes::JOURNAL_INODE) + report.log.count(codes::JOURNAL_SUPERBLOCK) == 0
+        && volume.has(NEEDS_RECOVERY)
+        && JOURNAL_LOST.iter().all(|code| report.log.count(*code) == 0)
     {
         report.log.add(Finding::new(codes::JOURNAL_TRANSACTION, Place::volume(), "", ""));
     }

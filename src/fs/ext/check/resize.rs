@@ -6,7 +6,7 @@
 use super::codes;
 use super::volume::{Record, Volume};
 use crate::bytes::le32;
-use crate::finding::{Finding, Log, Place};
+use crate::finding::{Code, Finding, Log, Place};
 use crate::node::Kind;
 use crate::source::SourceGone;
 
@@ -15,6 +15,9 @@ use super::super::number::InodeNr;
 
 /// The place of the double indirect block in `i_block`.
 const DOUBLE: usize = 13;
+
+/// e2fsck looks at the first of so many parts of the list.
+const LOOKED_AT: u64 = 4;
 
 /// Checks the inode.
 pub fn check(volume: &Volume) -> Result<Log, SourceGone> {
@@ -31,39 +34,42 @@ pub fn check(volume: &Volume) -> Result<Log, SourceGone> {
         }
         return Ok(log);
     }
-    if let Some(why) = match record {
-        Some(record) => wrong(volume, &record)?,
-        None => Some("it can not be read".to_owned()),
-    } {
-        log.add(Finding::new(codes::RESIZE_INODE, place, why, ""));
+    // Where it can not be read its group has no table, which is said already.
+    if let Some(record) = record
+        && let Some((code, why)) = wrong(volume, &record)?
+    {
+        log.add(Finding::new(code, place, why, ""));
     }
     Ok(log)
 }
 
 /// What is wrong with the inode, if anything.
-fn wrong(volume: &Volume, record: &Record) -> Result<Option<String>, SourceGone> {
+fn wrong(volume: &Volume, record: &Record) -> Result<Option<(Code, String)>, SourceGone> {
+    let invalid = |why| Ok(Some((codes::RESIZE_INODE, why)));
     let inode = &record.inode;
     if Kind::from_mode(inode.i_mode.get().into()) != Kind::File || inode.i_links_count.get() == 0 {
-        return Ok(Some(format!("mode {:06o}, {} links", inode.i_mode, inode.i_links_count)));
+        return invalid(format!("mode {:06o}, {} links", inode.i_mode, inode.i_links_count));
     }
     if let Some(i) = (0..15).filter(|i| *i != DOUBLE).find(|i| le32(&inode.i_block, i * 4) != Some(0)) {
-        return Ok(Some(format!("block number {i} is in use")));
+        return invalid(format!("block number {i} is in use"));
     }
     let double = u64::from(le32(&inode.i_block, DOUBLE * 4).unwrap_or_default());
     if !volume.is_block(double) {
-        return Ok(Some(format!("double indirect block {double}")));
+        return invalid(format!("double indirect block {double}"));
     }
     let mut list = Vec::new();
     volume.read_block(double, &mut list)?;
     let first = volume.descriptor_block(0, 0) + volume.descriptor_blocks();
-    for i in 0..u64::from(volume.sb.s_reserved_gdt_blocks.get()) {
+    let reserved = u64::from(volume.sb.s_reserved_gdt_blocks.get());
+    for i in 0..reserved {
+        let code = if i < reserved / LOOKED_AT { codes::RESIZE_INODE } else { codes::RESIZE_INODE_LATER };
         let slot = (volume.descriptor_blocks() + i) % volume.addresses();
         let named = u64::from(le32(&list, slot as usize * 4).unwrap_or_default());
         if named != first + i {
-            return Ok(Some(format!("descriptor block {named}, expected {}", first + i)));
+            return Ok(Some((code, format!("descriptor block {named}, expected {}", first + i))));
         }
         if let Some(why) = copies(volume, named)? {
-            return Ok(Some(why));
+            return Ok(Some((code, why)));
         }
     }
     Ok(None)

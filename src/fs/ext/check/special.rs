@@ -62,6 +62,14 @@ pub fn role(volume: &Volume, nr: InodeNr) -> Option<Role> {
     None
 }
 
+/// True for the inodes of quota and orphan files, which no directory names.
+pub fn is_hidden(volume: &Volume, inode: u32) -> bool {
+    let sb = &volume.sb;
+    [sb.s_usr_quota_inum, sb.s_grp_quota_inum, sb.s_prj_quota_inum, sb.s_orphan_file_inum]
+        .iter()
+        .any(|hidden| hidden.get() == inode)
+}
+
 /// What is wrong with an inode in its role.
 pub fn judge(volume: &Volume, record: &Record, role: Role) -> Option<(Code, String)> {
     let inode = &record.inode;

@@ -295,16 +295,20 @@ fn quota_inodes(volume: &Volume, add: &mut Add<'_>) {
     }
 }
 
+/// Seconds by which clocks may differ that are set to local time.
+const DAY: u64 = 86400;
+
 /// Times that lie in the future.
 fn times(volume: &Volume, add: &mut Add<'_>) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let at = |lo: u32, hi: u8| u64::from(hi) << 32 | u64::from(lo);
     let sb = &volume.sb;
-    for (what, time, code) in [
-        ("mounted", at(sb.s_mtime.get(), sb.s_mtime_hi), codes::MOUNTED_IN_FUTURE),
-        ("written", at(sb.s_wtime.get(), sb.s_wtime_hi), codes::WRITTEN_IN_FUTURE),
+    for (what, time, late, early) in [
+        ("mounted", at(sb.s_mtime.get(), sb.s_mtime_hi), codes::MOUNTED_IN_FUTURE, codes::MOUNTED_AHEAD),
+        ("written", at(sb.s_wtime.get(), sb.s_wtime_hi), codes::WRITTEN_IN_FUTURE, codes::WRITTEN_AHEAD),
     ] {
         if time > now {
+            let code = if time > now + DAY { late } else { early };
             add(code, format!("last {what} at {}", crate::time::Time::from_secs(time as i64)), "a time past".into());
         }
     }

@@ -99,6 +99,8 @@ pub struct BlockOfAttributes {
     pub references: u32,
     /// It counts as a block of the inode.
     pub counts: bool,
+    /// It is a block of attributes, and in use as such.
+    pub claims: bool,
 }
 
 /// Judges a block of attributes.
@@ -123,7 +125,9 @@ pub fn in_block(
     }
     let before = problems.len();
     let attributes = entries(volume, owner, buf, BLOCK_HEADER_SIZE, &IN_BLOCK, problems)?;
-    if volume.has(super::super::feature::METADATA_CSUM)
+    // Where the contents are wrong as well, the checksum says nothing new.
+    if problems.is_empty()
+        && volume.has(super::super::feature::METADATA_CSUM)
         && let Some(sums) = volume.seed.xattr_block(super::super::number::BlockNr(block), buf)
         && !sums.agree()
     {
@@ -131,7 +135,7 @@ pub fn in_block(
         problems.push(Problem { code: codes::XATTR_CHECKSUM, found, fatal: false });
     }
     let counts = !problems[before..].iter().any(|p| p.fatal);
-    Ok(BlockOfAttributes { attributes, references: header.h_refcount.get(), counts })
+    Ok(BlockOfAttributes { attributes, references: header.h_refcount.get(), counts, claims: counts && magic == MAGIC })
 }
 
 /// Judges a list of entries that begins at `first` of `bytes`; values are placed from the start of `bytes`.
@@ -147,6 +151,8 @@ fn entries(
     let mut taken = Regions::new(bytes.len());
     taken.take(0, first);
     let mut problem = |code, what: String, fatal: bool| problems.push(Problem { code, found: what, fatal });
+    // What entries and values have not taken; only counted in inodes.
+    let mut left = bytes.len() as u64;
     let mut offset = first;
     // Four zero bytes end the list; so does the end of the space.
     while le32(bytes, offset).is_some_and(|word| word != 0) {
@@ -155,27 +161,30 @@ fn entries(
             break;
         };
         let len = entry_len(entry.e_name_len);
-        if offset + len > bytes.len() && rules.in_inode {
-            problem(rules.bad_name, format!("name of {} bytes at byte {offset}", entry.e_name_len), false);
+        let bad = if !taken.take(offset, len) {
+            Some((rules.collision, format!("entry at byte {offset} overlaps")))
+        } else if rules.in_inode && len as u64 > left {
+            Some((rules.bad_name, format!("name of {} bytes at byte {offset}", entry.e_name_len)))
+        } else if !rules.in_inode && entry.e_name_index == 0 {
+            Some((rules.bad_name, format!("entry at byte {offset} has name index 0")))
+        } else {
+            None
+        };
+        if let Some((code, what)) = bad {
+            problem(code, what, false);
             found.broken = true;
-            return Ok(found);
-        }
-        if !taken.take(offset, len) {
-            problem(rules.collision, format!("entry at byte {offset} overlaps"), false);
-            found.broken = true;
-            return Ok(found);
-        }
-        if !rules.in_inode && entry.e_name_index == 0 {
-            problem(rules.bad_name, format!("entry at byte {offset} has name index 0"), false);
-            found.broken = true;
-            return Ok(found);
+            break;
         }
         let name =
             bytes.get(offset + ENTRY_SIZE..offset + ENTRY_SIZE + usize::from(entry.e_name_len)).unwrap_or_default();
         if !value(volume, owner, bytes, &entry, name, rules, &mut taken, &mut found, &mut problem)? {
             found.broken = true;
-            return Ok(found);
+            if rules.in_inode || entry.e_value_inum.get() == 0 {
+                break;
+            }
         }
+        let inside = if entry.e_value_inum.get() == 0 { entry.e_value_size.get() } else { 0 };
+        left = left.saturating_sub(len as u64 + u64::from(inside));
         offset += len;
     }
     if !taken.take(offset, 4) && !rules.in_inode {
@@ -203,7 +212,9 @@ fn value(
     if inum != 0 {
         return value_in_inode(volume, owner, inum, entry, name, found, problem);
     }
-    let (start, size) = (usize::from(entry.e_value_offs.get()), entry.e_value_size.get() as usize);
+    let size = entry.e_value_size.get() as usize;
+    // A value of no bytes has no place.
+    let start = if size == 0 && rules.in_inode { 0 } else { usize::from(entry.e_value_offs.get()) };
     let room = bytes.len();
     if rules.in_inode && size > room {
         problem(codes::XATTR_VALUE_SIZE, format!("value of {size} bytes"), false);
@@ -216,13 +227,15 @@ fn value(
     }
     if size > 0 && !taken.take(start, size.next_multiple_of(4)) {
         problem(rules.collision, format!("value of {size} bytes at byte {start} overlaps"), false);
-        return Ok(false);
+        if rules.in_inode {
+            return Ok(false);
+        }
     }
     let value = &bytes[start..start + size];
     let hash = entry.e_hash.get();
     if (hash != 0 || !rules.in_inode) && !hashes(name, value).contains(&hash) {
         problem(codes::XATTR_HASH, format!("{hash:08x}, computed {:08x}", hashes(name, value)[0]), false);
-        return Ok(rules.in_inode);
+        return Ok(!rules.in_inode);
     }
     if rules.in_inode && entry.e_name_index == INDEX_SYSTEM && name == b"data" {
         found.inline = Some(value.to_vec());
