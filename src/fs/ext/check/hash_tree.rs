@@ -147,20 +147,17 @@ fn judge_part(dir: u32, block: usize, part: &Part, named: Named, depth: u8, log:
     } else if named.times > 1 {
         note(codes::HASH_NAMED_TWICE, String::new());
     }
-    match part {
-        Part::Leaf { min, max } => {
-            if named.times > 0 && named.depth != depth + 1 {
-                note(codes::HASH_LEAF_DEPTH, format!(" at depth {}", named.depth));
-            }
-            // The lowest bit marks names with one hash that two leaves share.
-            if min <= max && *min & !1 < named.from & !1 {
-                note(codes::HASH_MIN, format!(": {min:08x} below {:08x}", named.from));
-            }
-            if *max > named.to {
-                note(codes::HASH_MAX, format!(": {max:08x} above {:08x}", named.to));
-            }
+    if let Part::Leaf { min, max } = part {
+        if named.times > 0 && named.depth != depth + 1 {
+            note(codes::HASH_LEAF_DEPTH, format!(" at depth {}", named.depth));
         }
-        _ => {}
+        // The lowest bit marks names with one hash that two leaves share.
+        if min <= max && *min & !1 < named.from & !1 {
+            note(codes::HASH_MIN, format!(": {min:08x} below {:08x}", named.from));
+        }
+        if *max > named.to {
+            note(codes::HASH_MAX, format!(": {max:08x} above {:08x}", named.to));
+        }
     }
     bad
 }
