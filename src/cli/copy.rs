@@ -22,7 +22,7 @@ use crate::server::{Placement, Unresolved};
 use crate::sink::url::To;
 use crate::survey::Content;
 use crate::time::Time;
-use crate::tree::Tree;
+use crate::tree::{DELETED, Tree};
 use crate::volume::signature::Role;
 
 /// Copy files out, hashed, with a manifest that proves what was copied
@@ -60,6 +60,10 @@ pub(super) struct Arguments {
     /// Leave out what matches, with everything below (several may be given)
     #[arg(long, value_name = "GLOB", help_heading = WHICH)]
     exclude: Vec<String>,
+
+    /// Also files that were deleted, as far as something is left of them, in #deleted
+    #[arg(long, help_heading = WHICH)]
+    deleted: bool,
 
     /// Only files changed after this time (2024-05-01, 2024-05-01T12:00:00Z, @SECONDS)
     #[arg(long, value_name = "TIME", value_parser = point_in_time, help_heading = WHICH)]
@@ -120,14 +124,16 @@ impl HashArgument {
 pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
     let session = Session::open(&arguments.source, global)?;
     let wanted = Wanted::of(&session, &arguments.paths)?;
-    let parts = parts(&session)?;
+    let living = parts(&session)?;
+    let deleted = if arguments.deleted { deleted(&session, &living)? } else { Vec::new() };
+    let parts: Vec<Part<'_>> = living.iter().map(copy_of).chain(deleted.iter().map(Deleted::part)).collect();
     session.show_decisions();
     session.unless_interrupted()?;
     let on_stdout = to_stdout(&arguments.to) && !arguments.dry_run;
     let request = request(&session, &arguments, global, &parts, &wanted);
     let outcome = copy_out(&session, &arguments, &request)?;
     let compared = match arguments.cross_check && outcome.stopped.is_none() {
-        true => compare(&session, &parts, &wanted.paths)?,
+        true => compare(&session, &living, &wanted.paths)?,
         false => Vec::new(),
     };
     session.progress.clear();
@@ -221,6 +227,40 @@ pub(super) fn parts(session: &Session) -> Result<Vec<Part<'_>>, Stop> {
     Ok(parts)
 }
 
+fn copy_of<'a>(part: &Part<'a>) -> Part<'a> {
+    let (at, source) = (part.at.clone(), part.source.clone());
+    Part { tree: part.tree, volume: part.volume.clone(), start: part.start, at, source }
+}
+
+/// The deleted files of a volume, and where they go.
+struct Deleted {
+    tree: Tree,
+    volume: String,
+    start: u64,
+    at: Vec<u8>,
+}
+
+impl Deleted {
+    fn part(&self) -> Part<'_> {
+        let (volume, at) = (self.volume.clone(), self.at.clone());
+        Part { tree: &self.tree, volume, start: self.start, at, source: DELETED.to_vec() }
+    }
+}
+
+/// What is left of the deleted files of every volume that has any.
+fn deleted(session: &Session, parts: &[Part<'_>]) -> Result<Vec<Deleted>, Stop> {
+    let mut found = Vec::new();
+    for part in parts {
+        let fs = part.tree.fs();
+        let tree = Tree::of_deleted(fs, part.tree, fs.deleted(&session.progress)?);
+        if tree.len() > 1 {
+            let at = join(&part.at, DELETED);
+            found.push(Deleted { tree, volume: part.volume.clone(), start: part.start, at });
+        }
+    }
+    Ok(found)
+}
+
 fn request<'a>(
     session: &Session,
     arguments: &Arguments,
@@ -235,13 +275,6 @@ fn request<'a>(
         exclude: arguments.exclude.clone(),
         newer: arguments.newer,
         max_size: arguments.max_size,
-    };
-    let copy_of = |part: &Part<'a>| Part {
-        tree: part.tree,
-        volume: part.volume.clone(),
-        start: part.start,
-        at: part.at.clone(),
-        source: part.source.clone(),
     };
     Request {
         // Where nothing of what was asked for can be copied, nothing else is.
@@ -284,6 +317,7 @@ fn options(arguments: &Arguments) -> BTreeMap<String, String> {
     note("newer", arguments.newer.map(|time| time.to_string()));
     note("max-size", arguments.max_size.map(|size| size.to_string()));
     note("hash", list(arguments.hash.iter().map(|hash| format!("{hash:?}").to_lowercase()).collect()));
+    note("deleted", yes(arguments.deleted));
     note("overwrite", yes(arguments.overwrite));
     note("cross-check", yes(arguments.cross_check));
     options

@@ -46,8 +46,8 @@ struct Listed {
 }
 
 impl Builder {
-    /// Walks from `start`, as far as directories lead.
-    pub(super) fn walk(fs: &Arc<dyn FileSystem>, start: NodeId, progress: &dyn Progress) -> Result<Self, SourceGone> {
+    /// A tree of nothing but its root.
+    pub(super) fn new(fs: &Arc<dyn FileSystem>, start: NodeId) -> Self {
         let root = Item {
             id: start,
             parent: 0,
@@ -57,7 +57,7 @@ impl Builder {
             kind: Kind::Directory,
             trust: Trust::Intact,
         };
-        let mut builder = Builder {
+        Builder {
             fs: fs.clone(),
             items: vec![root],
             names: Vec::new(),
@@ -67,7 +67,12 @@ impl Builder {
             claims: HashMap::new(),
             log: Log::new(),
             troubled: false,
-        };
+        }
+    }
+
+    /// Walks from `start`, as far as directories lead.
+    pub(super) fn walk(fs: &Arc<dyn FileSystem>, start: NodeId, progress: &dyn Progress) -> Result<Self, SourceGone> {
+        let mut builder = Builder::new(fs, start);
         progress.stage("reading directories", None, Unit::Items);
         builder.descend(vec![0], progress)?;
         Ok(builder)

@@ -5,6 +5,7 @@
 //! under `#lost`, with its subtree.
 
 mod build;
+mod deleted;
 mod finish;
 mod settle;
 
@@ -20,6 +21,8 @@ use crate::progress::Progress;
 use crate::source::SourceGone;
 
 use build::Builder;
+
+pub use deleted::DELETED;
 
 /// Name of the directory, below the root, of what has no known name.
 pub const LOST: &[u8] = b"#lost";

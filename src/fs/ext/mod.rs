@@ -35,7 +35,7 @@ mod tables;
 mod volume;
 mod xattr;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -46,6 +46,7 @@ use disk::superblock::Superblock;
 use inode::Inode;
 use map::Beyond;
 use number::InodeNr;
+use salvage::Deleted;
 use volume::Volume;
 
 use super::{Census, CheckReport, Driver, FileSystem, JournalState, OpenOptions, Stray, Summary};
@@ -90,6 +91,8 @@ struct Ext {
     decisions: Vec<String>,
     /// Inodes whose blocks others claim too; empty until inodes were counted.
     shared: OnceLock<BTreeSet<InodeNr>>,
+    /// What is left of deleted files; empty until they were searched for.
+    deleted: OnceLock<BTreeMap<InodeNr, Deleted>>,
     /// A map was met that a search may mend.
     refuted: AtomicBool,
 }
@@ -97,10 +100,24 @@ struct Ext {
 impl Ext {
     /// The inode of a node, used or not.
     fn inode(&self, id: NodeId) -> Result<Option<Inode<'static>>, SourceGone> {
-        match InodeNr::of(id) {
-            Some(nr) => self.volume.inode(nr),
-            None => Ok(None),
+        let Some(nr) = InodeNr::of(id) else { return Ok(None) };
+        match self.deleted_inode(nr) {
+            Some(deleted) => Ok(Some(Inode::decode(nr, &deleted.record).into_owned())),
+            None => self.volume.inode(nr),
         }
+    }
+
+    /// What is left of a deleted file, if they were searched for.
+    fn deleted_inode(&self, nr: InodeNr) -> Option<&Deleted> {
+        self.deleted.get()?.get(&nr)
+    }
+
+    /// The node that a deleted file had.
+    fn node_of_deleted(&self, nr: InodeNr, deleted: &Deleted) -> Result<Node, SourceGone> {
+        let mut node = self.node_of(&Inode::decode(nr, &deleted.record))?;
+        node.trust = node.trust.max(deleted.trust);
+        node.times.deleted = deleted.when;
+        Ok(node)
     }
 
     /// What was decided while opening, and by a search if there was one.
@@ -218,16 +235,24 @@ impl FileSystem for Ext {
     }
 
     fn node(&self, id: NodeId) -> Result<Option<Node>, SourceGone> {
-        let inode = self.inode(id)?;
-        self.used(inode)
+        match InodeNr::of(id).and_then(|nr| Some((nr, self.deleted_inode(nr)?))) {
+            Some((nr, deleted)) => self.node_of_deleted(nr, deleted).map(Some),
+            None => {
+                let inode = self.inode(id)?;
+                self.used(inode)
+            }
+        }
     }
 
     fn nodes(&self, ids: &[NodeId]) -> Result<Vec<Option<Node>>, SourceGone> {
         let read = |ids: &[NodeId]| {
             let mut inodes = self.volume.inodes();
-            let node = |id: &NodeId| match InodeNr::of(*id) {
-                Some(nr) => self.used(inodes.read(nr)?),
-                None => Ok(None),
+            let node = |id: &NodeId| {
+                let Some(nr) = InodeNr::of(*id) else { return Ok(None) };
+                match self.deleted_inode(nr) {
+                    Some(deleted) => self.node_of_deleted(nr, deleted).map(Some),
+                    None => self.used(inodes.read(nr)?),
+                }
             };
             ids.iter().map(node).collect::<Result<Vec<_>, SourceGone>>()
         };
@@ -285,6 +310,23 @@ impl FileSystem for Ext {
         visit: &mut dyn FnMut(Node) -> ControlFlow<()>,
     ) -> Result<(), SourceGone> {
         census::census(self, which, progress, visit)
+    }
+
+    fn deleted(&self, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
+        if self.deleted.get().is_none() && !self.options.strict {
+            let _ = self.deleted.set(salvage::find_deleted(self, progress)?);
+        }
+        let mut strays: BTreeMap<NodeId, Stray> = BTreeMap::new();
+        self.census(Census::Deleted, progress, &mut |node| {
+            strays.insert(node.id, Stray { node, parent: None, name: None });
+            ControlFlow::Continue(())
+        })?;
+        for (nr, deleted) in self.deleted.get().into_iter().flatten() {
+            let node = self.node_of_deleted(*nr, deleted)?;
+            let (parent, name) = deleted.place.clone().map(|(dir, name)| (dir.node(), name)).unzip();
+            strays.insert(node.id, Stray { node, parent, name });
+        }
+        Ok(strays.into_values().collect())
     }
 
     fn before(&self, progress: &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {

@@ -85,6 +85,7 @@ fn build(
         log,
         decisions,
         shared: OnceLock::new(),
+        deleted: OnceLock::new(),
         refuted: AtomicBool::new(false),
     })
 }
@@ -103,6 +104,7 @@ pub fn as_it_lies(source: Source, evidence: Evidence, written: &Spans, options: 
         log: evidence.log,
         decisions: evidence.decisions,
         shared: OnceLock::new(),
+        deleted: OnceLock::new(),
         refuted: AtomicBool::new(false),
     })
 }

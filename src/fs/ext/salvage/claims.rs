@@ -63,6 +63,12 @@ impl Claims {
         candidates.filter(move |run| block.0 < run.start + run.len).map(|run| run.nr)
     }
 
+    /// True if an inode maps one of the blocks from `start` to `end`, exclusive.
+    pub fn touch(&self, start: u64, end: u64) -> bool {
+        let from = self.runs.partition_point(|run| run.start + self.longest <= start);
+        self.runs[from..].iter().take_while(|run| run.start < end).any(|run| start < run.start + run.len)
+    }
+
     /// The inodes that share blocks with another, each with the one whose claim it contradicts: itself, if it claims
     /// blocks twice.
     pub fn contradictions(&self) -> Vec<(InodeNr, InodeNr)> {

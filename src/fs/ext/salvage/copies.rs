@@ -56,14 +56,14 @@ pub fn read(volume: &Volume, journal: &Journal<'_>, roll: &Roll) -> Result<Older
 }
 
 /// Where tables begin, and the first inode of each.
-fn tables(volume: &Volume) -> BTreeMap<BlockNr, InodeNr> {
+pub fn tables(volume: &Volume) -> BTreeMap<BlockNr, InodeNr> {
     let geometry = &volume.geometry;
     let groups = geometry.groups.iter().zip(0..).map(|(group, nr)| (group, super::super::number::GroupNr(nr)));
     groups.filter_map(|(group, nr)| Some((group.inode_table?, geometry.inode_at(nr, 0)))).collect()
 }
 
 /// The first inode in a block of a table; `None` for other blocks.
-fn first_inode(volume: &Volume, tables: &BTreeMap<BlockNr, InodeNr>, block: BlockNr) -> Option<InodeNr> {
+pub fn first_inode(volume: &Volume, tables: &BTreeMap<BlockNr, InodeNr>, block: BlockNr) -> Option<InodeNr> {
     let geometry = &volume.geometry;
     let (start, first) = tables.range(..=block).next_back()?;
     let index = block.0 - start.0;

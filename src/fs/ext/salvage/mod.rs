@@ -11,6 +11,7 @@ mod before;
 mod candidates;
 mod claims;
 mod copies;
+mod deleted;
 mod descriptors;
 mod detached;
 mod directories;
@@ -30,6 +31,7 @@ use std::ops::ControlFlow;
 
 pub use before::evidence as before;
 pub use candidates::scan as candidates;
+pub use deleted::{Deleted, find as find_deleted};
 pub use record::{Verdict, judge as judge_record};
 pub use remains::Remains;
 
