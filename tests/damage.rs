@@ -279,6 +279,21 @@ fn ext2() {
 }
 
 #[test]
+fn ext4_with_clusters() {
+    survives(&["-t", "ext4", "-O", "bigalloc,^resize_inode", "-C", "4096"]);
+}
+
+#[test]
+fn ext4_with_descriptors_in_their_groups() {
+    survives(&["-t", "ext4", "-O", "meta_bg,^resize_inode", "-g", "512"]);
+}
+
+#[test]
+fn ext4_with_contents_in_inodes() {
+    survives(&["-t", "ext4", "-O", "inline_data"]);
+}
+
+#[test]
 fn ext4_cut_short() {
     let (image, truth) = make_ext(&["-t", "ext4"]);
     proptest!(config(), |(left in 0.0..1.0)| {

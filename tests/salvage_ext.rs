@@ -290,3 +290,44 @@ fn a_file_whose_extent_tree_lost_its_root_is_put_together() {
     assert!(["unproven", "partial"].contains(&trusts(&out)["many"].as_str()));
     assert!(got == expected, "{} bytes, expected {}", got.len(), expected.len());
 }
+
+#[test]
+fn deleted_files_come_back_from_the_journal() {
+    let scratch = Scratch::new();
+    let image = scratch.sparse("image", 24 << 20);
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "1024", image.to_str().unwrap()]);
+    let text = "what was deleted\n".repeat(500);
+    {
+        let mount = common::Mounted::writable(&image, "");
+        fs::create_dir_all(mount.join("home/user")).unwrap();
+        for name in ["kept", "gone", "taken"] {
+            fs::write(mount.join("home/user").join(name), format!("{name}: {text}")).unwrap();
+        }
+        tool("sync", &["-f", mount.path().to_str().unwrap()]);
+        fs::remove_file(mount.join("home/user/gone")).unwrap();
+        tool("sync", &["-f", mount.path().to_str().unwrap()]);
+    }
+    let listed = untouched(&image, |image| offmount(&["find", image.to_str().unwrap(), "--deleted"]).exits(0));
+    assert_eq!(listed.lines(), ["disk:#deleted/home/user/gone"]);
+    let out = scratch.join("out");
+    let args = ["copy", image.to_str().unwrap(), "--to", out.to_str().unwrap(), "--quiet", "--deleted"];
+    let _ = untouched(&image, |_| offmount(&args));
+    assert_eq!(fs::read_to_string(out.join("#deleted/home/user/gone")).unwrap(), format!("gone: {text}"));
+    assert_eq!(fs::read_to_string(out.join("home/user/kept")).unwrap(), format!("kept: {text}"));
+    assert_eq!(trusts(&out)["#deleted/home/user/gone"], "journal");
+    assert!(!out.join("home/user/gone").exists() && !out.join("#deleted/home/user/kept").exists());
+}
+
+#[test]
+fn what_was_rebuilt_is_said() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    let image = volume(&scratch, &tree, KINDS[0]);
+    zero(&image, inode_at(&image, "/wide/dir3"), header(&image, "Inode size:"));
+    zero(&image, 1024, 1024);
+    let ran = offmount(&["ls", image.to_str().unwrap(), "/wide/dir3"]);
+    let said = &ran.stderr;
+    for words in ["the superblock is damaged; its copy at byte", "1 directories are put together again"] {
+        assert!(said.contains(words), "{said}");
+    }
+}

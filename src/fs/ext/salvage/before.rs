@@ -175,7 +175,7 @@ fn by_superblock(source: &Source, chosen: &superblock::Chosen) -> Result<Option<
 }
 
 /// How many files and directories are left with it.
-fn files(source: &Source, evidence: &Evidence, progress: &dyn Progress) -> Result<usize, SourceGone> {
+pub fn files(source: &Source, evidence: &Evidence, progress: &dyn Progress) -> Result<usize, SourceGone> {
     let volume = Volume::new(source.clone(), evidence);
     let roll = Roll::take(&volume, progress)?;
     let first = first_user(&volume.geometry);

@@ -38,10 +38,11 @@ pub use remains::Remains;
 use claims::Claims;
 use roll::Roll;
 use sighting::Sighting;
+use traces::Traces;
 
 use super::evidence::{Evidence, of_superblock};
 use super::geometry::Copy;
-use super::number::{BlockNr, InodeNr};
+use super::number::{BlockNr, GroupNr, InodeNr};
 use super::recover::{self, Located};
 use super::volume::Volume;
 use super::{Ext, census};
@@ -75,7 +76,45 @@ pub fn evidence(
         let reserved = best.superblock.s_reserved_gdt_blocks.get();
         best.decisions.extend(descriptors::place(source, &mut best.geometry, reserved)?);
     }
-    Ok(best)
+    match best {
+        Some(best) if is_hollow(source, &best)? => fuller(source, options, best, traces, progress).map(Some),
+        best => Ok(best),
+    }
+}
+
+/// Groups whose tables are looked at before a geometry is doubted.
+const MOST_LOOKED_AT: usize = 16;
+
+/// True where nothing in the first inode tables proves that they are where the geometry has them.
+fn is_hollow(source: &Source, evidence: &Evidence) -> Result<bool, SourceGone> {
+    let geometry = &evidence.geometry;
+    let tables = geometry.groups.iter().zip(0..).filter_map(|(group, nr)| Some((GroupNr(nr), group.inode_table?)));
+    for (nr, table) in tables.take(MOST_LOOKED_AT) {
+        if tables::holds_inodes(source, geometry, nr, table)? == Some(true) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Of `best`, which leads to nothing, and what the directories show of the geometry, the one with more files.
+fn fuller(
+    source: &Source,
+    options: &OpenOptions,
+    best: Evidence,
+    traces: Option<Traces>,
+    progress: &dyn Progress,
+) -> Result<Evidence, SourceGone> {
+    let traces = traces.map_or_else(|| Traces::find(source, progress), Ok)?;
+    if traces.dirs.is_empty() {
+        return Ok(best);
+    }
+    let Some(mut shown) = infer::evidence(source, options.block_size, &traces.dirs, progress)? else { return Ok(best) };
+    if before::files(source, &shown, progress)? <= before::files(source, &best, progress)? {
+        return Ok(best);
+    }
+    shown.decisions.insert(0, "the superblock leads to no inodes, nor do its copies".to_owned());
+    Ok(shown)
 }
 
 /// Searches the whole volume, once.
@@ -98,6 +137,7 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
         }
         None => ext.volume.with(Remains::default()),
     };
+    let volume = take_misplaced(volume, &roll, &mut remains);
     let roll = Roll::take(&volume, progress)?;
     let claims = Claims::take(&volume, &roll, progress)?;
     judge_contradictions(&roll, &claims, &mut remains);
@@ -129,6 +169,18 @@ fn decisions(remains: &Remains, rebuilt: usize) -> Vec<String> {
         (usize::from(root), "root directory's inode is lost; the tree is rebuilt from the entries that name parents"),
     ];
     found.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+}
+
+/// Takes records that lie in another's place for the inodes they prove to be of, where nothing better is known of them.
+fn take_misplaced(volume: Volume, roll: &Roll, remains: &mut Remains) -> Volume {
+    let before = remains.inodes.len();
+    for (nr, record) in &roll.misplaced {
+        if !roll.get(*nr).proved && record::judge(&volume.geometry, *nr, record) == Verdict::Proved {
+            remains.inodes.insert(*nr, record.clone());
+            remains.trust.remove(nr);
+        }
+    }
+    if remains.inodes.len() == before && roll.misplaced.is_empty() { volume } else { volume.with(remains.clone()) }
 }
 
 /// What the journal still holds of what is damaged; `None` where there is no journal.

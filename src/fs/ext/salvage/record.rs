@@ -5,6 +5,7 @@ use super::super::disk::{extent, padded};
 use super::super::feature::{HUGE_FILE, INLINE_DATA};
 use super::super::geometry::Geometry;
 use super::super::number::InodeNr;
+use super::generation;
 use crate::bytes::{le16, le32};
 use crate::node::Kind;
 
@@ -32,7 +33,17 @@ pub fn judge(geometry: &Geometry, nr: InodeNr, record: &[u8]) -> Verdict {
     if geometry.has_checksums() && checksum_agrees(geometry, nr, record) {
         return Verdict::Proved;
     }
+    if belongs_to(geometry, record).is_some_and(|other| other != nr) {
+        return Verdict::Garbage;
+    }
     if faults(geometry, record) >= GARBAGE { Verdict::Garbage } else { Verdict::Plausible }
+}
+
+/// The inode that a record's checksum says it is of, wherever it lies; `None` where it says nothing. Any other bytes
+/// say a number that exists only by a rare chance.
+pub fn belongs_to(geometry: &Geometry, record: &[u8]) -> Option<InodeNr> {
+    let said = geometry.has_checksums().then(|| generation::of_record(record)).flatten()?;
+    geometry.inode(said ^ geometry.seed.0)
 }
 
 /// True if the record has the checksum it should have.

@@ -1,5 +1,8 @@
 //! What every inode's record is worth: the [`Roll`], taken in large reads on all processors.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::super::inode::Inode;
@@ -13,6 +16,8 @@ use crate::source::SourceGone;
 
 /// Inodes judged at once by one thread.
 const CHUNK: u32 = 1024;
+/// Records kept that are of other inodes.
+const MOST_MISPLACED: usize = 1 << 16;
 
 /// What is left of an inode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +66,8 @@ impl Known {
 /// What is left of every inode of a volume.
 pub struct Roll {
     groups: Vec<Vec<Known>>,
+    /// Records that prove to be of another inode than the one in whose place they lie, by that inode.
+    pub misplaced: BTreeMap<InodeNr, Arc<[u8]>>,
     per_group: u32,
 }
 
@@ -74,7 +81,9 @@ impl Roll {
         progress.stage("judging inodes", Some(geometry.inodes.into()), Unit::Items);
         let groups = geometry.groups.par_iter().zip(0..geometry.group_count());
         let groups = groups.map(|(group, nr)| take_group(volume, GroupNr(nr), group.inodes_used, progress));
-        Ok(Roll { groups: groups.collect::<Result<_, _>>()?, per_group: geometry.inodes_per_group })
+        let (groups, misplaced): (Vec<_>, Vec<_>) = groups.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        let misplaced = misplaced.into_iter().flatten().take(MOST_MISPLACED).collect();
+        Ok(Roll { groups, misplaced, per_group: geometry.inodes_per_group })
     }
 
     /// What is left of an inode. Numbers that no inode has are blank.
@@ -94,9 +103,12 @@ impl Roll {
     }
 }
 
-fn take_group(volume: &Volume, nr: GroupNr, used: u32, progress: &dyn Progress) -> Result<Vec<Known>, SourceGone> {
+/// What is left of a group's inodes, and the records among them that are of others.
+type Taken = (Vec<Known>, Vec<(InodeNr, Arc<[u8]>)>);
+
+fn take_group(volume: &Volume, nr: GroupNr, used: u32, progress: &dyn Progress) -> Result<Taken, SourceGone> {
     let geometry = &volume.geometry;
-    let mut known = Vec::with_capacity(used as usize);
+    let (mut known, mut misplaced) = (Vec::with_capacity(used as usize), Vec::new());
     for first in (0..used).step_by(CHUNK as usize) {
         let count = CHUNK.min(used - first);
         let window = Window::read(&volume.source, geometry, nr, first, count)?;
@@ -104,11 +116,17 @@ fn take_group(volume: &Volume, nr: GroupNr, used: u32, progress: &dyn Progress) 
             let inode = geometry.inode_at(nr, index);
             let better = volume.remains().and_then(|remains| remains.inodes.get(&inode)).map(|record| &**record);
             let record = better.or_else(|| window.as_ref().and_then(|window| window.record(index)));
-            known.push(record.map_or(Known::nothing(State::Unreadable), |record| judge(volume, inode, record)));
+            let judged = record.map_or(Known::nothing(State::Unreadable), |record| judge(volume, inode, record));
+            if let Some(record) = record.filter(|_| judged.state == State::Garbage)
+                && let Some(other) = record::belongs_to(geometry, record)
+            {
+                misplaced.push((other, record.into()));
+            }
+            known.push(judged);
         }
         progress.advance(count.into());
     }
-    Ok(known)
+    Ok((known, misplaced))
 }
 
 fn judge(volume: &Volume, nr: InodeNr, record: &[u8]) -> Known {
