@@ -140,3 +140,17 @@ fn what_was_overwritten_is_doubted() {
     let (_, trust) = found.get("DIR/the old file.bin").expect("the entry");
     assert!(*trust >= Trust::Partial, "{trust:?}");
 }
+
+#[test]
+fn files_of_deleted_directories_are_listed() {
+    let volume = Volume::new("16", 16 << 20);
+    tool("mmd", &["-i", &volume.path, "::/DIR", "::/DIR/gone for good", "::/DIR/gone for good/SUB"]);
+    let first = volume.write("::/DIR/gone for good", "first file.txt", b'F', 3000);
+    let second = volume.write("::/DIR/gone for good/SUB", "second file.txt", b'S', 100);
+    tool("mdeltree", &["-i", &volume.path, "::/DIR/gone for good"]);
+    let found = deleted(volume.image());
+    let listed: BTreeSet<String> = fls(volume.image());
+    assert!(listed.iter().any(|path| path.ends_with("/second file.txt")), "{listed:?}");
+    assert_eq!(found["DIR/first file.txt"].0, first);
+    assert_eq!(found["DIR/second file.txt"].0, second);
+}

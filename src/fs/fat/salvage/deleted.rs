@@ -3,11 +3,12 @@
 //! Their chains are gone from the table. Files mostly lie in one piece, so the clusters from the first on that are free
 //! are the best guess.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use crate::fs::cluster::{Cluster, Link, Object, Runs};
 use crate::fs::fat::Fat;
-use crate::fs::fat::dir::{Slot, is_dot, is_dotdot};
+use crate::fs::fat::dir::{Looks, Place, Slot, is_dot, is_dotdot};
 use crate::fs::fat::disk::ShortEntry;
 use crate::fs::fat::name::{component, short_name};
 use crate::fs::{Census, Stray};
@@ -18,18 +19,37 @@ use crate::source::SourceGone;
 const UNKNOWN_FIRST: u8 = b'_';
 
 impl Fat {
-    /// What is left of deleted files, with name and directory.
+    /// What is left of deleted files, with name and directory; of those in deleted directories, with the directory that
+    /// those were in.
     pub(in crate::fs::fat) fn find_deleted(&self) -> Result<Vec<Stray>, SourceGone> {
-        let mut found = Vec::new();
+        let (mut found, mut gone) = (Vec::new(), Vec::new());
         self.each_slot(&mut |directory, slot| {
-            if slot.entry.is_deleted() && !slot.entry.is_label() && !slot.entry.is_directory() {
-                let node = self.node_of(NodeId(slot.offset), &slot.entry);
-                let name = self.deleted_name(&slot);
-                found.push(Stray { node, parent: Some(directory), name: Some(name) });
-            }
+            self.note_deleted(directory, &slot, &mut found, &mut gone);
             ControlFlow::Continue(())
         })?;
+        let mut seen = HashSet::new();
+        while let Some((directory, start)) = gone.pop() {
+            if seen.insert(start) && self.is_free(start)? && self.looks(start)? == Looks::Head {
+                self.walk(Place::Chain(start), &mut |slot| {
+                    self.note_deleted(directory, &slot, &mut found, &mut gone);
+                    ControlFlow::Continue(())
+                })?;
+            }
+        }
         Ok(found)
+    }
+
+    /// Takes a slot over if it is of a deleted file or directory.
+    fn note_deleted(&self, directory: NodeId, slot: &Slot, found: &mut Vec<Stray>, gone: &mut Vec<(NodeId, Cluster)>) {
+        if !slot.entry.is_deleted() || slot.entry.is_label() {
+            return;
+        }
+        if slot.entry.is_directory() {
+            gone.extend(self.layout().cluster(self.first_cluster(&slot.entry)).map(|start| (directory, start)));
+            return;
+        }
+        let (node, name) = (self.node_of(NodeId(slot.offset), &slot.entry), self.deleted_name(slot));
+        found.push(Stray { node, parent: Some(directory), name: Some(name) });
     }
 
     pub(in crate::fs::fat) fn count(
