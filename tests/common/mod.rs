@@ -2,6 +2,8 @@
 //! unchanged.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses what it needs")]
 
+pub mod poke;
+
 use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::fs::{self, File};
