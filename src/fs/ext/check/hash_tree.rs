@@ -110,7 +110,7 @@ pub fn judge(dir: u32, parts: &[Option<Part>], log: &mut Log) -> bool {
                 && !std::mem::replace(&mut done[block], true)
             {
                 let Named { from, to, depth, .. } = named[block];
-                name(&mut named, node, from, to, depth + 1);
+                name(&mut named, node, from, to, depth.saturating_add(1));
                 next.extend(node.entries.iter().map(|&(_, block)| block as usize));
             }
         }
@@ -132,7 +132,7 @@ fn name(named: &mut [Named], node: &Node, from: u32, to: u32, depth: u8) {
         let Some(below) = named.get_mut(block as usize) else { continue };
         let from = if i == 0 { from } else { hash };
         let to = node.entries.get(i + 1).map_or(to, |&(next, _)| next);
-        *below = Named { times: below.times + 1, depth, from, to };
+        *below = Named { times: below.times.saturating_add(1), depth, from, to };
     }
 }
 
@@ -148,7 +148,7 @@ fn judge_part(dir: u32, block: usize, part: &Part, named: Named, depth: u8, log:
         note(codes::HASH_NAMED_TWICE, String::new());
     }
     if let Part::Leaf { min, max } = part {
-        if named.times > 0 && named.depth != depth + 1 {
+        if named.times > 0 && named.depth != depth.saturating_add(1) {
             note(codes::HASH_LEAF_DEPTH, format!(" at depth {}", named.depth));
         }
         // The lowest bit marks names with one hash that two leaves share.
