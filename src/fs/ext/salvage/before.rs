@@ -15,9 +15,9 @@ use super::super::geometry::{Copy, Geometry};
 use super::super::number::{BlockNr, GroupNr, InodeNr};
 use super::super::volume::Volume;
 use super::super::{map, sharing};
-use super::roll::Roll;
+use super::roll::{Roll, State};
 use super::traces::{Dir, Traces};
-use super::{descriptors, infer, sighting, superblock};
+use super::{descriptors, infer, sighting, superblock, tables};
 use crate::bytes::{Span, Spans};
 use crate::node::{Backing, Kind};
 use crate::progress::Progress;
@@ -174,16 +174,27 @@ fn by_superblock(source: &Source, chosen: &superblock::Chosen) -> Result<Option<
     Ok(Some(evidence))
 }
 
-/// How many files and directories are left with it.
+/// How many inodes lie where it says: those that a checksum proves, or without checksums, directories that name
+/// themselves.
 pub fn files(source: &Source, evidence: &Evidence, progress: &dyn Progress) -> Result<usize, SourceGone> {
     let volume = Volume::new(source.clone(), evidence);
     let roll = Roll::take(&volume, progress)?;
     let first = first_user(&volume.geometry);
-    let is_file = |nr: InodeNr| {
-        let known = roll.get(nr);
-        known.state == super::roll::State::Used && (known.proved || !volume.geometry.has_checksums())
-    };
-    Ok(roll.iter().filter(|(nr, _)| nr.0 >= first && is_file(*nr)).count())
+    let mut inodes = volume.inodes();
+    let mut count = 0;
+    for (nr, known) in roll.iter().filter(|(nr, known)| nr.0 >= first && known.state == State::Used) {
+        let itself = known.proved
+            || known.is_directory() && !volume.geometry.has_checksums() && {
+                let inode = inodes.read(nr)?;
+                inode
+                    .map(|inode| tables::names_itself(source, &volume.geometry, nr, &inode.record))
+                    .transpose()?
+                    .flatten()
+                    == Some(true)
+            };
+        count += usize::from(itself);
+    }
+    Ok(count)
 }
 
 fn first_user(geometry: &Geometry) -> u32 {

@@ -63,14 +63,15 @@ pub fn evidence(
     progress: &dyn Progress,
 ) -> Result<Option<Evidence>, SourceGone> {
     let mut traces = None;
-    let mut best = match superblock::choose(source, options, &mut traces, progress)? {
-        Some(chosen) => of_superblock(&**source, chosen.sb, Copy::Primary)?
-            .map(|evidence| Evidence { decisions: [evidence.decisions, chosen.decisions].concat(), ..evidence }),
-        None if primary.is_none() => {
-            let dirs = traces.unwrap_or_default().dirs;
-            return infer::evidence(source, options.block_size, &dirs, progress);
+    let chosen = superblock::choose(source, options, &mut traces, progress)?;
+    let read = chosen.as_ref().map(|chosen| of_superblock(&**source, chosen.sb, Copy::Primary)).transpose()?.flatten();
+    let mut best = match (read, chosen) {
+        (Some(read), Some(chosen)) => Some(Evidence { decisions: [read.decisions, chosen.decisions].concat(), ..read }),
+        _ if primary.is_none() => {
+            let traces = traces.map_or_else(|| Traces::find(source, progress), Ok)?;
+            return infer::evidence(source, options.block_size, &traces.dirs, progress);
         }
-        None => primary,
+        _ => primary,
     };
     if let Some(best) = &mut best {
         let reserved = best.superblock.s_reserved_gdt_blocks.get();

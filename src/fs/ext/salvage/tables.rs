@@ -65,7 +65,12 @@ pub fn holds_inodes(
 }
 
 /// Whether a directory's first block says that the directory is inode `nr`; `None` where nothing is said.
-fn names_itself(source: &Source, geometry: &Geometry, nr: InodeNr, record: &[u8]) -> Result<Option<bool>, SourceGone> {
+pub fn names_itself(
+    source: &Source,
+    geometry: &Geometry,
+    nr: InodeNr,
+    record: &[u8],
+) -> Result<Option<bool>, SourceGone> {
     let inode: Inode = padded(record);
     if Kind::from_mode(inode.i_mode.get().into()) != Kind::Directory || inode.i_links_count.get() == 0 {
         return Ok(None);
