@@ -10,6 +10,7 @@
 //! | --- | --- | --- |
 //! | 0 | [`bytes`], [`time`], [`name`], [`progress`] | positions on a disk, points in time, names, how a run tells what it does |
 //! | 1 | [`finding`] | what is wrong with a disk |
+//! | 1 | [`evidence`] | what a run did, in a chain of hashes |
 //! | 2 | [`node`], [`source`] | what a file is, in terms of no filesystem; where bytes come from, the only read |
 //! | 3 | [`volume`] | partition tables, and what else names volumes |
 //! | 3 | [`fs`] | filesystems, one folder each, behind one trait |
@@ -27,6 +28,7 @@ pub mod name;
 pub mod progress;
 pub mod time;
 
+pub mod evidence;
 pub mod finding;
 pub mod node;
 

@@ -2,6 +2,8 @@
 
 mod common;
 mod copying;
+#[path = "common/exfat.rs"]
+mod exfat;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -246,4 +248,27 @@ impl Drop for Unmount {
     fn drop(&mut self) {
         tool("umount", &["-l", self.0.to_str().unwrap()]);
     }
+}
+
+/// A stick has no hard links, owners or modes: contents come, under every name, and what is missing is in the manifest.
+#[test]
+fn a_destination_without_links_gets_copies() {
+    if !common::is_root() {
+        return common::skipped("mounting needs root");
+    }
+    let scratch = Scratch::new();
+    let script = "mkdir d; echo contents > d/first; ln d/first second; chmod 640 second; echo alone > alone";
+    let image = ext4(&scratch, 64 * MIB, script);
+    let stick = scratch.sparse("stick", 64 * MIB);
+    tool("mkfs.exfat", &[stick.as_os_str()]);
+    let mounted = exfat::Fuse::mount(&stick);
+    let to = mounted.join("copy");
+    let outcome = copy(&image, &to);
+    for name in ["d/first", "second"] {
+        assert_eq!(fs::read_to_string(to.join(name)).unwrap(), "contents\n", "{name}: {outcome:?}");
+    }
+    let made: Vec<_> = records(&to).into_iter().filter(|record| !record.unkept.is_empty()).collect();
+    let link = made.iter().filter(|record| record.unkept.iter().any(|unkept| unkept.what == "hard link"));
+    assert_eq!((link.count(), outcome.counts.hard_links), (1, 0), "{outcome:?}");
+    assert_eq!(outcome.counts.failed, 0, "{outcome:?}");
 }

@@ -1,6 +1,7 @@
 //! Arguments that several commands share, and how their values are read.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use jiff::tz::Offset;
@@ -127,6 +128,13 @@ pub(crate) fn position(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(|| "more than 64 bits hold".to_owned())
 }
 
+/// A length of time: `20h`, `90m`, `1h 30m`, `45s`, and what else jiff reads; no less than nothing.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a time, as in 20h, 90m or 1h30m".to_owned();
+    let signed: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(signed).map_err(|_| wrong())
+}
+
 /// An offset from UTC: `+02:00`, `-0530`, `+2`, `UTC`.
 fn time_zone(text: &str) -> Result<Offset, String> {
     let wrong = || "expected an offset from UTC, as in +02:00".to_owned();
@@ -179,6 +187,16 @@ mod tests {
         }
         for text in ["", "x", "1x", "-1", "99999999999T"] {
             assert!(position(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_to_spend() {
+        for (text, seconds) in [("20h", 72_000), ("90m", 5400), ("1h30m", 5400), ("45s", 45)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "20", "-1h", "soon"] {
+            assert!(duration(text).is_err(), "{text}");
         }
     }
 

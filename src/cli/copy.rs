@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::arguments::{SourceArguments, point_in_time, position};
+use super::arguments::{SourceArguments, duration, point_in_time, position};
 use super::remote::RemoteArguments;
 use super::session::Session;
 use super::stop::Stop;
-use super::{Global, output};
-use crate::copy::{self, Destination, Error, Hashes, Outcome, Part, Request, Selection, Stopped};
+use super::{Global, evidence, output};
+use crate::copy::{self, Destination, Error, Hashes, Order, Outcome, Part, Request, Selection, Stopped};
 use crate::crosscheck::{self, Comparison, cross_check};
 use crate::manifest::{Algorithm, Image, Record};
 use crate::name::escaped;
@@ -73,6 +74,19 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SIZE", value_parser = position, help_heading = WHICH)]
     max_size: Option<u64>,
 
+    /// What comes first: what matters most on a server (keys, configuration, databases, ...), small files, what was changed
+    /// last, or what lies first on the disk, which is fastest
+    #[arg(long, value_name = "ORDER", default_value = "physical", help_heading = WHEN)]
+    order: OrderArgument,
+
+    /// Stop after so long (20h, 90m, 1h30m), and list what is left
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = WHEN)]
+    deadline: Option<Duration>,
+
+    /// Write at most so many bytes a second (20MiB)
+    #[arg(long, value_name = "SIZE", value_parser = position, help_heading = WHEN)]
+    bwlimit: Option<u64>,
+
     /// More hashes than BLAKE3, which is always made
     #[arg(long, value_name = "HASH", value_delimiter = ',')]
     hash: Vec<HashArgument>,
@@ -103,6 +117,26 @@ pub(super) struct Arguments {
 }
 
 const WHICH: &str = "Which files";
+const WHEN: &str = "In which order, and for how long";
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum OrderArgument {
+    Physical,
+    Worth,
+    SmallFirst,
+    Newest,
+}
+
+impl OrderArgument {
+    fn order(self) -> Order {
+        match self {
+            OrderArgument::Physical => Order::Physical,
+            OrderArgument::Worth => Order::Worth,
+            OrderArgument::SmallFirst => Order::SmallFirst,
+            OrderArgument::Newest => Order::Newest,
+        }
+    }
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum HashArgument {
@@ -117,6 +151,18 @@ impl HashArgument {
             HashArgument::Sha256 => Algorithm::Sha256,
             HashArgument::Sha1 => Algorithm::Sha1,
             HashArgument::Md5 => Algorithm::Md5,
+        }
+    }
+}
+
+impl Arguments {
+    /// Where on this machine the copy writes, where all of it is known.
+    pub(super) fn writes(&self) -> Option<Vec<PathBuf>> {
+        match &self.to {
+            To::Directory(path) => Some(vec![path.clone()]),
+            To::Tar(_) if to_stdout(&self.to) => Some(vec![std::env::temp_dir()]),
+            // What a client of a remote service writes (hosts it knows, its own state) only the client knows.
+            To::Tar(_) | To::Url(_) => None,
         }
     }
 }
@@ -142,6 +188,7 @@ pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Copied };
     let unread = unread(&session);
     let summary = Copy { mode, outcome: &outcome, unread: &unread, compared: &compared, complete };
+    evidence::note("copy", serde_json::to_value(summary.to_json())?);
     let mut text = Vec::new();
     match arguments.json {
         true => json_line(&mut text, &summary.to_json())?,
@@ -162,7 +209,7 @@ pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
 
 /// What the paths asked for lead to.
 #[derive(Default)]
-struct Wanted {
+pub(super) struct Wanted {
     /// In the layout of the destination; globs as they were given.
     paths: Vec<Vec<u8>>,
     /// Volumes (indices) asked for that are not read.
@@ -270,28 +317,74 @@ fn request<'a>(
 ) -> Request<'a> {
     let mut hashes = Hashes::default();
     arguments.hash.iter().for_each(|hash| hashes.add(hash.algorithm()));
-    let selection = Selection {
-        paths: wanted.paths.clone(),
-        exclude: arguments.exclude.clone(),
-        newer: arguments.newer,
-        max_size: arguments.max_size,
+    let plain = plain_request(session, global, parts, wanted);
+    Request {
+        selection: Selection {
+            exclude: arguments.exclude.clone(),
+            newer: arguments.newer,
+            max_size: arguments.max_size,
+            ..plain.selection
+        },
+        hashes,
+        overwrite: arguments.overwrite,
+        dry_run: arguments.dry_run,
+        order: arguments.order.order(),
+        deadline: arguments.deadline.and_then(|time| Instant::now().checked_add(time)),
+        bandwidth: arguments.bwlimit,
+        check_space: !arguments.no_space_check,
+        options: options(arguments),
+        ..plain
+    }
+}
+
+/// What copying `wanted` is asked unless the user says more.
+pub(super) fn plain_request<'a>(session: &Session, global: Global, parts: &[Part<'a>], wanted: &Wanted) -> Request<'a> {
+    let copy_of = |part: &Part<'a>| Part {
+        tree: part.tree,
+        volume: part.volume.clone(),
+        start: part.start,
+        at: part.at.clone(),
+        source: part.source.clone(),
     };
     Request {
         // Where nothing of what was asked for can be copied, nothing else is.
         parts: if wanted.is_void() { Vec::new() } else { parts.iter().map(copy_of).collect() },
-        selection,
-        hashes,
-        overwrite: arguments.overwrite,
-        dry_run: arguments.dry_run,
+        selection: Selection { paths: wanted.paths.clone(), ..Selection::default() },
+        hashes: Hashes::default(),
+        overwrite: false,
+        dry_run: false,
+        order: Order::Physical,
+        deadline: None,
+        bandwidth: None,
         threads: global.threads,
-        check_space: !arguments.no_space_check,
+        check_space: true,
         image: image(session),
         image_path: Some(session.opened.path.clone()),
-        options: options(arguments),
+        options: BTreeMap::new(),
     }
 }
 
-fn image(session: &Session) -> Image {
+/// Visits the records of all that would be copied, in that order, without writing a byte.
+pub(super) fn planned(
+    session: &Session,
+    global: Global,
+    paths: &[PathBuf],
+    order: Order,
+    visit: &mut dyn FnMut(&Record),
+) -> Result<Outcome, Stop> {
+    let wanted = Wanted::of(session, paths)?;
+    let parts = parts(session)?;
+    session.show_decisions();
+    session.unless_interrupted()?;
+    let request = Request { dry_run: true, order, ..plain_request(session, global, &parts, &wanted) };
+    let nowhere = Destination::Tar(Box::new(std::io::sink()));
+    let outcome = copy::run(&request, nowhere, &session.progress, visit);
+    session.progress.clear();
+    outcome.map_err(|error| Stop::Failed(next_step(&error)))
+}
+
+/// What is read, for a manifest's header.
+pub(super) fn image(session: &Session) -> Image {
     let opened = &session.opened;
     let modified = std::fs::metadata(&opened.path).ok().filter(|_| !opened.is_device).and_then(|it| it.modified().ok());
     let modified = modified.and_then(|time| jiff::Timestamp::try_from(time).ok());
@@ -318,6 +411,9 @@ fn options(arguments: &Arguments) -> BTreeMap<String, String> {
     note("max-size", arguments.max_size.map(|size| size.to_string()));
     note("hash", list(arguments.hash.iter().map(|hash| format!("{hash:?}").to_lowercase()).collect()));
     note("deleted", yes(arguments.deleted));
+    note("order", (arguments.order != OrderArgument::Physical).then(|| format!("{:?}", arguments.order.order())));
+    note("deadline", arguments.deadline.map(|time| format!("{} s", time.as_secs())));
+    note("bwlimit", arguments.bwlimit.map(|bytes| bytes.to_string()));
     note("overwrite", yes(arguments.overwrite));
     note("cross-check", yes(arguments.cross_check));
     options

@@ -4,28 +4,36 @@ mod arguments;
 mod cat;
 mod check;
 mod completions;
+mod confine;
 mod copy;
+mod evidence;
 mod explain;
+mod export;
 mod find;
 mod info;
 mod interrupt;
 mod ls;
 mod man;
 mod output;
+mod plan;
 mod progress;
 mod remote;
+mod restore;
 mod session;
 mod stat;
 mod stop;
 mod verify;
+mod verify_log;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use confine::{Confinement, confine};
 use stop::Stop;
 
 const ABOUT: &str = "Reads a dead server's disk without mounting it: shows what is on it, says what is wrong, and copies \
@@ -34,7 +42,9 @@ const ABOUT: &str = "Reads a dead server's disk without mounting it: shows what 
 const EXIT_CODES: &str = "\
 Exit status:
   info, ls, stat, cat, find   0 done; 1 something asked for is missing or damaged; 2 could not run
-  copy, verify                0 complete and equal; 1 something is partial, skipped or different; 2 could not run
+  plan, copy, verify, export,
+  restore-metadata,
+  verify-log                  0 complete and equal; 1 something is partial, skipped or different; 2 could not run
   check                       as fsck: 0 clean; 4 damage found; 8 could not finish; 16 usage (4 and 8 add up)
   any                         130 interrupted
 
@@ -56,6 +66,9 @@ pub struct Arguments {
     #[arg(short, long, global = true)]
     quiet: bool,
 
+    #[command(flatten)]
+    evidence: evidence::EvidenceArguments,
+
     #[command(subcommand)]
     verb: Verb,
 }
@@ -68,9 +81,13 @@ enum Verb {
     Stat(stat::Arguments),
     Cat(cat::Arguments),
     Find(find::Arguments),
+    Plan(plan::Arguments),
     Copy(copy::Arguments),
     Verify(verify::Arguments),
+    RestoreMetadata(restore::Arguments),
+    Export(export::Arguments),
     Check(check::Arguments),
+    VerifyLog(verify_log::Arguments),
     Explain(explain::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -94,7 +111,7 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     match Arguments::try_parse_from(&arguments) {
-        Ok(parsed) => ExitCode::from(run(parsed)),
+        Ok(parsed) => ExitCode::from(run(parsed, &arguments)),
         Err(error) => {
             // Where not even this can be printed, the exit status has to do.
             let _ = error.print();
@@ -114,28 +131,68 @@ fn usage_status(kind: ErrorKind, arguments: &[OsString]) -> u8 {
     }
 }
 
-fn run(arguments: Arguments) -> u8 {
+impl Verb {
+    /// Where on this machine the command writes; `None` where not all of it is known beforehand.
+    fn writes(&self) -> Option<Vec<PathBuf>> {
+        match self {
+            Verb::Copy(arguments) => arguments.writes(),
+            Verb::Check(arguments) => arguments.writes(),
+            Verb::Verify(_) | Verb::RestoreMetadata(_) | Verb::Completions(_) | Verb::Man(_) => None,
+            _ => Some(Vec::new()),
+        }
+    }
+
+    /// Exit status of a run that could not be done.
+    fn could_not_run(&self) -> u8 {
+        if matches!(self, Verb::Check(_)) { 8 } else { 2 }
+    }
+}
+
+fn run(arguments: Arguments, words: &[OsString]) -> u8 {
     interrupt::install();
+    let could_not_run = arguments.verb.could_not_run();
+    let confined = match arguments.verb.writes() {
+        Some(below) => confine(&below.into_iter().chain(arguments.evidence.writes()).collect::<Vec<_>>()),
+        None => Confinement::Not("what this command, or a program it starts, writes is not known beforehand".into()),
+    };
+    let begun = arguments.evidence.begin(words, &confined);
+    let done = begun.and_then(|()| run_verb(arguments));
+    let status = status(done, could_not_run);
+    match evidence::end(status) {
+        Ok(()) => status,
+        Err(stop) => self::status(Err(stop), could_not_run),
+    }
+}
+
+fn run_verb(arguments: Arguments) -> Result<u8, Stop> {
     let threads = arguments.threads.map(NonZeroUsize::get);
     let global = Global { quiet: arguments.quiet, threads };
     if let Some(threads) = threads {
         // Fails only where a pool is there already, and none is yet.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
-    let (could_not_run, result) = match arguments.verb {
-        Verb::Info(arguments) => (2, info::run(arguments, global)),
-        Verb::Ls(arguments) => (2, ls::run(arguments, global)),
-        Verb::Stat(arguments) => (2, stat::run(arguments, global)),
-        Verb::Cat(arguments) => (2, cat::run(arguments, global)),
-        Verb::Find(arguments) => (2, find::run(arguments, global)),
-        Verb::Copy(arguments) => (2, copy::run(arguments, global)),
-        Verb::Verify(arguments) => (2, verify::run(arguments, global)),
-        Verb::Check(arguments) => (8, check::run(arguments, global)),
-        Verb::Explain(arguments) => (2, explain::run(arguments)),
-        Verb::Completions(arguments) => (2, completions::run(arguments)),
-        Verb::Man(arguments) => (2, man::run(arguments)),
-    };
-    match result {
+    match arguments.verb {
+        Verb::Info(arguments) => info::run(arguments, global),
+        Verb::Ls(arguments) => ls::run(arguments, global),
+        Verb::Stat(arguments) => stat::run(arguments, global),
+        Verb::Cat(arguments) => cat::run(arguments, global),
+        Verb::Find(arguments) => find::run(arguments, global),
+        Verb::Plan(arguments) => plan::run(arguments, global),
+        Verb::Copy(arguments) => copy::run(arguments, global),
+        Verb::Verify(arguments) => verify::run(arguments, global),
+        Verb::RestoreMetadata(arguments) => restore::run(arguments, global),
+        Verb::Export(arguments) => export::run(arguments, global),
+        Verb::Check(arguments) => check::run(arguments, global),
+        Verb::VerifyLog(arguments) => verify_log::run(arguments),
+        Verb::Explain(arguments) => explain::run(arguments),
+        Verb::Completions(arguments) => completions::run(arguments),
+        Verb::Man(arguments) => man::run(arguments),
+    }
+}
+
+/// The exit status of what was done.
+fn status(done: Result<u8, Stop>, could_not_run: u8) -> u8 {
+    match done {
         Ok(status) => status,
         // Who reads our output has read enough.
         Err(Stop::BrokenPipe) => 0,

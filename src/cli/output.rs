@@ -14,8 +14,9 @@ pub(crate) fn names() -> Names {
     if io::stdout().is_terminal() { Names::Escaped } else { Names::Raw }
 }
 
-/// Says on standard error what went wrong.
+/// Says on standard error what went wrong, and in the log if there is one.
 pub(crate) fn complain(what: &str) {
+    super::evidence::note("message", serde_json::json!({ "text": what }));
     // Where nobody reads standard error there is nobody to tell.
     let _ = writeln!(io::stderr(), "offmount: {what}");
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::arguments::SourceArguments;
 use super::progress::Bar;
 use super::stop::{Stop, unless_gone};
-use super::{Global, interrupt, output};
+use super::{Global, evidence, interrupt, output};
 use crate::name::escaped;
 use crate::report::disk::{decision_text, decisions};
 use crate::server::{Resolved, Server, Unresolved};
@@ -25,6 +25,7 @@ impl Session {
         let opened = open_source(&arguments.image, &arguments.source_options())?;
         warn_of_mounts(&opened);
         let progress = Bar::new(global.quiet);
+        evidence::source(&opened, &progress)?;
         let options = SurveyOptions { sector_size: opened.sector_size, ..arguments.survey_options() };
         let disk = survey(opened.source.clone(), &options, &progress)?;
         let server = Server::assemble(disk, &progress)?;

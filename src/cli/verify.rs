@@ -12,7 +12,7 @@ use super::progress::Bar;
 use super::remote::{RemoteArguments, destination_parser};
 use super::session::Session;
 use super::stop::Stop;
-use super::{Global, interrupt, output};
+use super::{Global, evidence, interrupt, output};
 use crate::copy::{self, Difference, Verified, VerifyOptions};
 use crate::report::json_line;
 use crate::report::verify::{DifferenceRecord, VerifiedRecord, line, summary};
@@ -71,6 +71,7 @@ pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
     let verified = verified?;
     let mut out = output::stdout();
     out.write_all(&differences)?;
+    evidence::note("verify", serde_json::to_value(VerifiedRecord::from(&verified))?);
     match arguments.json {
         true => json_line(&mut out, &VerifiedRecord::from(&verified))?,
         false => out.write_all(summary(&verified).as_bytes())?,

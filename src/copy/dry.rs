@@ -2,12 +2,15 @@
 
 use super::done::Done;
 use super::job::Job;
+use super::lane::{TARGET, note_extents};
 use super::run::Prepared;
 use super::{Error, Outcome, Request};
+use crate::fs::content::Content;
 use crate::manifest::{Record, Status};
-use crate::node::Kind;
+use crate::node::{Kind, Node};
 use crate::progress::Progress;
 use crate::sink::tar::Tar;
+use crate::source::SourceGone;
 use crate::tree::ItemId;
 
 /// Names in a destination that is not looked at: what nearly every filesystem takes.
@@ -34,7 +37,7 @@ pub fn run(request: &Request<'_>, progress: &dyn Progress, planned: &mut dyn FnM
             let lost = node.is_none() && tree.kind(*item) != Kind::Directory;
             let record = match lost {
                 true => job.nothing_left_of(part, *item),
-                false => Record { status: Status::Planned, ..job.record(part, *item, node.as_ref()) },
+                false => planned_record(&job, part, *item, node.as_ref())?,
             };
             planned(&record);
             done.add(&record);
@@ -46,4 +49,17 @@ pub fn run(request: &Request<'_>, progress: &dyn Progress, planned: &mut dyn FnM
     let (counts, problems) = (done.counts, done.problems);
     drop(job);
     Ok(prepared.outcome(counts, problems, None))
+}
+
+/// What would be copied, and from where.
+fn planned_record(job: &Job<'_>, part: u16, item: ItemId, node: Option<&Node>) -> Result<Record, SourceGone> {
+    let mut record = Record { status: Status::Planned, ..job.record(part, item, node) };
+    if let Some(node) = node.filter(|node| matches!(node.kind, Kind::File | Kind::Symlink)) {
+        let content = Content::open(&**job.part(part).tree.fs(), node)?;
+        match node.kind {
+            Kind::File => note_extents(&mut record, &content.runs(), job.part(part).start),
+            _ => record.target = content.read_all(TARGET)?.map(|(target, _)| target),
+        }
+    }
+    Ok(record)
 }

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::journal::Journal;
+use super::pace::Pace;
 use super::place::Places;
 use super::previous::Previous;
 use super::{Hashes, Part, Request, Stopped};
@@ -40,6 +42,7 @@ pub struct Job<'a> {
     listed: Vec<HashMap<u64, Vec<Flaw>>>,
     /// Files of which further names are still to come, by their first item.
     linked: Mutex<HashMap<(u16, ItemId), Arc<Record>>>,
+    pace: Option<Pace>,
     stopped: AtomicBool,
     why: Mutex<Option<Stopped>>,
 }
@@ -90,6 +93,7 @@ impl<'a> Job<'a> {
             identities: request.parts.iter().map(identity).collect(),
             listed: request.parts.iter().map(|part| flaws_by_node(part.tree)).collect(),
             linked: Mutex::default(),
+            pace: request.bandwidth.map(Pace::new),
             stopped: AtomicBool::new(false),
             why: Mutex::default(),
         }
@@ -111,8 +115,18 @@ impl<'a> Job<'a> {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
+    /// Waits until `bytes` more may go to the destination.
+    pub fn pace(&self, bytes: u64) {
+        if let Some(pace) = &self.pace {
+            pace.wait(bytes, || self.is_stopped());
+        }
+    }
+
     /// True if nothing more is to be begun.
     pub fn is_stopped(&self) -> bool {
+        if self.request.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            self.stop(Stopped::Deadline);
+        }
         if self.progress.interrupted() {
             self.stop(Stopped::Interrupted);
         }

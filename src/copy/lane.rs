@@ -29,7 +29,7 @@ const WINDOW: u64 = 1 << 20;
 const HOLES: u64 = 16 << 30;
 
 /// Longest target of a symbolic link (`PATH_MAX`).
-const TARGET: usize = 4096;
+pub const TARGET: usize = 4096;
 
 /// The buffers of one lane.
 pub struct Lane {
@@ -45,7 +45,7 @@ impl Lane {
 }
 
 /// A file about to be copied.
-struct Opened<'f> {
+pub struct Opened<'f> {
     node: Node,
     content: Option<Content<'f>>,
     runs: Vec<Run>,
@@ -108,7 +108,7 @@ impl Job<'_> {
     }
 
     /// Nodes and maps of a batch; `None` where the source is gone.
-    fn open_batch(&self, part: u16, batch: &[Planned]) -> Option<Vec<Option<Opened<'_>>>> {
+    pub fn open_batch(&self, part: u16, batch: &[Planned]) -> Option<Vec<Option<Opened<'_>>>> {
         let items: Vec<ItemId> = batch.iter().map(|file| file.item).collect();
         let tree = self.part(part).tree;
         let open = |node: Node| -> Result<Opened<'_>, SourceGone> {
@@ -154,7 +154,8 @@ impl Job<'_> {
         until.max(from + 1)
     }
 
-    fn copy_file(&self, file: &Planned, it: &Opened<'_>, lane: &mut Lane) -> Record {
+    /// Copies one file.
+    pub fn copy_file(&self, file: &Planned, it: &Opened<'_>, lane: &mut Lane) -> Record {
         let mut patience = Patience::new();
         loop {
             let mut record = self.record(file.part, file.item, Some(&it.node));
@@ -265,6 +266,7 @@ impl Job<'_> {
                     if let Some(bytes) = content.read_ahead(span, ahead) {
                         hasher.update(bytes);
                         if let Some(drain) = &mut drain {
+                            self.pace(span.len());
                             drain.write_at(span.start, bytes)?;
                         }
                         self.tell(file, span.len())?;
@@ -277,6 +279,7 @@ impl Job<'_> {
                         content.read(at, piece, &mut lost)?;
                         hasher.update(piece);
                         if let Some(drain) = &mut drain {
+                            self.pace(len as u64);
                             drain.write_at(at, piece)?;
                         }
                         at += len as u64;
@@ -300,13 +303,13 @@ impl Job<'_> {
         })
     }
 
-    /// Tells the progress of a long file, and hears whether to stop.
+    /// Tells the progress of a long file, and hears whether to stop; the reason is kept already.
     fn tell(&self, file: &Planned, bytes: u64) -> Result<(), Halt> {
         if file.bytes <= BUFFER as u64 {
             return Ok(());
         }
         self.progress.advance(bytes);
-        if self.progress.interrupted() { Err(Halt::Interrupted) } else { Ok(()) }
+        if self.is_stopped() { Err(Halt::Interrupted) } else { Ok(()) }
     }
 
     /// The record of an item that was not reached.
@@ -333,7 +336,8 @@ fn data_spans(runs: &[Run]) -> Vec<Span> {
     data
 }
 
-fn note_extents(record: &mut Record, runs: &[Run], start: u64) {
+/// Notes where on the image a file's data lies. `start` is where its volume begins.
+pub fn note_extents(record: &mut Record, runs: &[Run], start: u64) {
     for run in runs {
         let Run::Data(span, Some(place)) = run else { continue };
         let place = start.saturating_add(*place);

@@ -2,31 +2,36 @@
 
 use super::done::Done;
 use super::job::{Halt, Job};
+use super::lane::Lane;
 use super::patience::Patience;
-use super::plan::Link;
+use super::plan::{Link, Planned};
 use super::standing;
 use crate::manifest::{Record, Status};
-use crate::node::{Kind, Node, NodeId, Unkept};
+use crate::node::{Kind, Unkept};
 use crate::sink::{Entry, Failure, Standing};
+
+/// What a destination did not take where two names are two files.
+const LINK: &str = "hard link";
 
 impl Job<'_> {
     /// Makes a batch of further names.
-    pub fn make_links(&self, batch: &[Link]) -> Done {
+    pub fn make_links(&self, batch: &[Link], lane: &mut Lane) -> Done {
         let mut done = Done::new(self.hashes);
         for link in batch {
             let first = self.first_name(link.part, link.first);
             let record = match first {
-                Some(first) if !self.is_stopped() => self.make_link(link, &first),
+                Some(first) if !self.is_stopped() => self.make_link(link, &first, lane),
                 _ => self.left(link.part, link.item),
             };
-            done.counts.hard_links += u64::from(record.status == Status::Copied);
+            let is_link = !record.unkept.iter().any(|unkept| unkept.what == LINK);
+            done.counts.hard_links += u64::from(record.status == Status::Copied && is_link);
             done.add(&record);
         }
         self.progress.files(batch.len() as u64);
         done
     }
 
-    fn make_link(&self, link: &Link, first: &Record) -> Record {
+    fn make_link(&self, link: &Link, first: &Record, lane: &mut Lane) -> Record {
         let named = self.record(link.part, link.item, None);
         let name_trust = self.part(link.part).tree.trust(link.item);
         let mut record = Record {
@@ -49,9 +54,24 @@ impl Job<'_> {
                 made => break made,
             }
         };
-        if let Err(halt) = made {
-            self.settle(&mut record, halt);
+        match made {
+            Ok(()) => {}
+            Err(Halt::Failure(Failure::Refused(why))) if record.kind == Kind::File => {
+                return self.copy_instead(link, first, why, lane);
+            }
+            Err(halt) => self.settle(&mut record, halt),
         }
+        record
+    }
+
+    /// Copies the file once more under a further name, where the destination has no hard links.
+    fn copy_instead(&self, link: &Link, first: &Record, why: String, lane: &mut Lane) -> Record {
+        let Link { part, item, .. } = *link;
+        let file = Planned { rank: 0, offset: 0, part, item, linked: false, bytes: first.size };
+        let Some(opened) = self.open_batch(part, &[file]) else { return self.left(part, item) };
+        let Some(Some(opened)) = opened.first() else { return self.nothing_left_of(part, item) };
+        let mut record = self.copy_file(&file, opened, lane);
+        record.unkept.push(Unkept { what: LINK.into(), why });
         record
     }
 
@@ -66,7 +86,7 @@ impl Job<'_> {
     }
 
     fn try_link(&self, link: &Link, first: &Record, record: &mut Record) -> Result<(), Halt> {
-        let node = node_of(first);
+        let node = first.node();
         let path = record.path.clone();
         let target = first.target.as_deref().unwrap_or_default();
         let overwrite = self.request.overwrite;
@@ -89,23 +109,5 @@ impl Job<'_> {
         }
         record.unkept.extend(self.sink.link(&entry, &first.path)?);
         Ok(())
-    }
-}
-
-/// What a sink needs to know of a file for a further name of it.
-fn node_of(record: &Record) -> Node {
-    Node {
-        id: NodeId(record.inode),
-        kind: record.kind,
-        mode: record.mode,
-        uid: record.uid,
-        gid: record.gid,
-        links: record.links,
-        size: record.size,
-        allocated: 0,
-        times: record.times,
-        device: record.device,
-        encrypted: false,
-        trust: record.trust,
     }
 }

@@ -1,5 +1,5 @@
 //! Copying files out: what is asked for ([`Request`]), the run ([`run()`]) and what came of it ([`Outcome`]); and checking
-//! a copy against its manifest ([`verify()`]).
+//! a copy against its manifest ([`verify()`]), or giving it back what the manifest kept ([`restore()`]).
 //!
 //! A run decides where everything goes (`place`), what is wanted (`select`), and in which order (`plan`: that of the
 //! disk). Then lanes take batches of neighbouring files and read, hash and write them (`lane`). What they come to reaches
@@ -18,6 +18,7 @@ mod lane;
 mod link;
 mod order;
 mod outcome;
+mod pace;
 mod parts;
 mod patience;
 mod place;
@@ -25,14 +26,17 @@ mod plan;
 mod previous;
 mod remote;
 mod request;
+mod restore;
 mod run;
 mod select;
 mod space;
 mod standing;
 mod verify;
+pub mod worth;
 
 pub use against::verify_image;
 pub use outcome::{Counts, Error, Outcome, Problem, Stopped};
-pub use request::{Destination, Hashes, Part, Request, Selection};
+pub use request::{Destination, Hashes, Order, Part, Request, Selection};
+pub use restore::{Restored, restore};
 pub use run::run;
 pub use verify::{Difference, Options as VerifyOptions, Verified, What, verify, verify_store};

@@ -94,6 +94,8 @@ pub enum Stopped {
     Full,
     /// The user asked to stop.
     Interrupted,
+    /// The time given is over.
+    Deadline,
     /// The source can not be read any more.
     SourceGone(SourceGone),
     /// The destination can not be written any more.
@@ -105,6 +107,7 @@ impl fmt::Display for Stopped {
         match self {
             Stopped::Full => f.write_str("the destination is full"),
             Stopped::Interrupted => f.write_str("interrupted"),
+            Stopped::Deadline => f.write_str("the time given is over"),
             Stopped::SourceGone(gone) => gone.fmt(f),
             Stopped::DestinationGone(why) => write!(f, "the destination can not be written any more: {why}"),
         }

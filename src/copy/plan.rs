@@ -1,10 +1,10 @@
-//! What is copied, in the order of the disk: [`Plan`].
+//! What is copied, and in which order: [`Plan`].
 
 use rayon::prelude::*;
 
 use super::place::Places;
 use super::select::{Mark, Selected};
-use super::{Error, Part, Request};
+use super::{Error, Order, Part, Request, worth};
 use crate::fs::content::{Content, Run};
 use crate::node::{Kind, Node, NodeId};
 use crate::progress::{Progress, Unit};
@@ -23,6 +23,8 @@ const BATCH_BYTES: u64 = 1 << 20;
 /// One thing to copy that is no directory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Planned {
+    /// What comes before what, whatever the place on the disk.
+    pub rank: u64,
     /// Where its first byte lies on the image; 0 where it has none.
     pub offset: u64,
     /// Which part.
@@ -50,7 +52,7 @@ pub struct Link {
 pub struct Plan {
     /// Directories, parents first.
     pub directories: Vec<(u16, ItemId)>,
-    /// The rest, in the order of the disk.
+    /// The rest, in the order asked for, and then that of the disk.
     pub files: Vec<Planned>,
     /// Further names, in the order of the tree.
     pub links: Vec<Link>,
@@ -72,7 +74,7 @@ impl Plan {
         let wanted: usize = request.parts.iter().map(|part| part.tree.len()).sum();
         progress.stage("planning", Some(wanted as u64), Unit::Items);
         for (n, part) in (0u16..).zip(&request.parts) {
-            plan.add_files(request, n, part, selected, progress)?;
+            plan.add_files(request, (n, part), places, selected, progress)?;
         }
         let filters = request.selection.newer.is_some() || request.selection.max_size.is_some();
         selected.mark_ways(places, &request.parts, filters);
@@ -87,8 +89,8 @@ impl Plan {
     fn add_files(
         &mut self,
         request: &Request<'_>,
-        n: u16,
-        part: &Part<'_>,
+        (n, part): (u16, &Part<'_>),
+        places: &Places<'_>,
         selected: &mut Selected,
         progress: &dyn Progress,
     ) -> Result<(), Error> {
@@ -106,14 +108,14 @@ impl Plan {
                     first.linked = true;
                     self.links.push(Link { part: n, item, first: first.item });
                 }
-                _ => firsts.push(Planned { offset: 0, part: n, item, linked: false, bytes: 0 }),
+                _ => firsts.push(Planned { rank: 0, offset: 0, part: n, item, linked: false, bytes: 0 }),
             }
         }
         let looked_at: Result<Vec<Vec<Option<Planned>>>, SourceGone> = firsts
             .par_chunks(CHUNK)
             .map(|chunk| {
                 progress.advance(chunk.len() as u64);
-                look_at(request, part, chunk)
+                look_at(request, part, places, chunk)
             })
             .collect();
         for (planned, first) in looked_at?.into_iter().flatten().zip(&firsts) {
@@ -162,7 +164,12 @@ impl Plan {
 }
 
 /// Where the files begin and how much there is to read; `None` for those that time or size rule out.
-fn look_at(request: &Request<'_>, part: &Part<'_>, files: &[Planned]) -> Result<Vec<Option<Planned>>, SourceGone> {
+fn look_at(
+    request: &Request<'_>,
+    part: &Part<'_>,
+    places: &Places<'_>,
+    files: &[Planned],
+) -> Result<Vec<Option<Planned>>, SourceGone> {
     let items: Vec<ItemId> = files.iter().map(|file| file.item).collect();
     let nodes = part.tree.nodes(&items)?;
     files
@@ -173,22 +180,46 @@ fn look_at(request: &Request<'_>, part: &Part<'_>, files: &[Planned]) -> Result<
             if !passes(request, &node) {
                 return Ok(None);
             }
-            if node.kind != Kind::File || node.size == 0 {
-                return Ok(Some(*file));
+            let mut planned = *file;
+            if node.kind == Kind::File && node.size > 0 {
+                (planned.offset, planned.bytes) = place_of(part, &node)?;
             }
-            let content = Content::open(&**part.tree.fs(), &node)?;
-            let (mut offset, mut bytes) = (0, 0u64);
-            for run in content.runs() {
-                if let Run::Data(span, place) = run {
-                    bytes = bytes.saturating_add(span.len());
-                    if let Some(place) = place.filter(|_| offset == 0) {
-                        offset = part.start.saturating_add(place);
-                    }
-                }
-            }
-            Ok(Some(Planned { offset, bytes, ..*file }))
+            planned.rank = rank(request.order, places, &planned, &node);
+            Ok(Some(planned))
         })
         .collect()
+}
+
+/// What comes before what: lower ranks first.
+fn rank(order: Order, places: &Places<'_>, file: &Planned, node: &Node) -> u64 {
+    match order {
+        Order::Physical => 0,
+        Order::Worth => {
+            let (group, place) = worth::rank(&places.path(file.part, file.item));
+            (group as u64) << 32 | place as u64
+        }
+        // Sizes alike to a factor of two stay in the order of the disk.
+        Order::SmallFirst => file.bytes.checked_ilog2().map_or(0, |log| u64::from(log) + 1),
+        Order::Newest => {
+            let age = node.times.modified.map_or(i64::MAX, |time| time.secs.saturating_neg());
+            age.cast_unsigned() ^ 1 << 63
+        }
+    }
+}
+
+/// Where on the image a file begins, and how many bytes of it there are to read.
+fn place_of(part: &Part<'_>, node: &Node) -> Result<(u64, u64), SourceGone> {
+    let content = Content::open(&**part.tree.fs(), node)?;
+    let (mut offset, mut bytes) = (0, 0u64);
+    for run in content.runs() {
+        if let Run::Data(span, place) = run {
+            bytes = bytes.saturating_add(span.len());
+            if let Some(place) = place.filter(|_| offset == 0) {
+                offset = part.start.saturating_add(place);
+            }
+        }
+    }
+    Ok((offset, bytes))
 }
 
 fn passes(request: &Request<'_>, node: &Node) -> bool {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use crate::manifest::{Algorithm, Image};
 use crate::sink::Store;
@@ -76,6 +77,20 @@ impl Hashes {
     }
 }
 
+/// What comes first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Order {
+    /// As it lies on the disk: the fastest.
+    #[default]
+    Physical,
+    /// What matters most on a server ([`super::worth`]).
+    Worth,
+    /// Small files: the most files in the least time.
+    SmallFirst,
+    /// What was changed last.
+    Newest,
+}
+
 /// What to copy and how.
 pub struct Request<'a> {
     /// The trees; where one stands inside another (a mount point), its own root takes the place.
@@ -88,6 +103,12 @@ pub struct Request<'a> {
     pub overwrite: bool,
     /// Change nothing, only say what would be copied.
     pub dry_run: bool,
+    /// What comes first.
+    pub order: Order,
+    /// When to stop and say what is left.
+    pub deadline: Option<Instant>,
+    /// Bytes a second at most.
+    pub bandwidth: Option<u64>,
     /// How many threads; `None`: one a core.
     pub threads: Option<usize>,
     /// Refuse to begin where the destination has too little room.

@@ -198,7 +198,7 @@ fn work(job: &Job<'_>, prepared: &Prepared<'_>, ours: bool, pool: &rayon::Thread
     let batches = plan.batches();
     in_lanes(pool, lanes, &batches, book, Lane::new, |range, lane| job.copy_files(&plan.files[range], lane));
     let links = ranges(plan.links.len());
-    in_lanes(pool, lanes, &links, book, || (), |range, ()| job.make_links(&plan.links[range]));
+    in_lanes(pool, lanes, &links, book, Lane::new, |range, lane| job.make_links(&plan.links[range], lane));
 
     job.progress.stage("finishing directories", Some(plan.directories.len() as u64), Unit::Items);
     let made: Vec<Directory> = plan.directories.iter().filter(|dir| !failed.contains(dir)).copied().collect();

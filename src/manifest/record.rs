@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bytes::Span;
 use crate::finding::Finding;
-use crate::node::{Kind, Trust, Unkept, Xattr};
+use crate::node::{Kind, Node, NodeId, Trust, Unkept, Xattr};
 use crate::time::Times;
 
 use super::Digests;
@@ -102,4 +102,24 @@ pub struct Record {
     pub unkept: Vec<Unkept>,
     /// What the destination calls the contents, where it has a name for that.
     pub etag: Option<String>,
+}
+
+impl Record {
+    /// The file's metadata, as far as a destination needs it.
+    pub fn node(&self) -> Node {
+        Node {
+            id: NodeId(self.inode),
+            kind: self.kind,
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            links: self.links,
+            size: self.size,
+            allocated: 0,
+            times: self.times,
+            device: self.device,
+            encrypted: false,
+            trust: self.trust,
+        }
+    }
 }

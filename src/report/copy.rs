@@ -53,8 +53,9 @@ pub struct CopyRecord<'a> {
     cross_check: Vec<ComparisonRecord<'a>>,
 }
 
+/// A path that is not whole.
 #[derive(Serialize)]
-struct ProblemRecord<'a> {
+pub struct ProblemRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -239,7 +240,8 @@ impl<'a> From<&'a Problem> for ProblemRecord<'a> {
 }
 
 /// A number of things of a kind.
-fn kind_count(kind: Kind, n: u64) -> String {
+/// A number of paths of one kind: `1 directory`, `1,204 files`.
+pub fn kind_count(kind: Kind, n: u64) -> String {
     match kind {
         Kind::File => count(n, "file"),
         Kind::Directory if n == 1 => "1 directory".into(),

@@ -110,11 +110,7 @@ impl Builder {
     fn list_level(&mut self, level: Vec<u32>, progress: &dyn Progress) -> Result<Vec<u32>, SourceGone> {
         let mut next = Vec::new();
         for part in level.chunks(CHUNK) {
-            let ids: Vec<NodeId> = part.iter().map(|&item| self.items[item as usize].id).collect();
-            let nodes = self.fs.nodes(&ids)?;
-            let fs = &self.fs;
-            let listed: Result<Vec<_>, _> = nodes.into_par_iter().map(|node| list(&**fs, node)).collect();
-            for (&dir, listed) in part.iter().zip(listed?) {
+            for (&dir, listed) in part.iter().zip(self.listed(part)?) {
                 let Some(listed) = listed else {
                     self.troubled = true;
                     continue;
@@ -124,6 +120,21 @@ impl Builder {
             }
         }
         Ok(next)
+    }
+
+    /// What some directories list, read in the order of their nodes; `None` for what is no directory.
+    fn listed(&self, dirs: &[u32]) -> Result<Vec<Option<Listed>>, SourceGone> {
+        let id = |dir: u32| self.items[dir as usize].id;
+        let mut order: Vec<usize> = (0..dirs.len()).collect();
+        order.sort_unstable_by_key(|&i| id(dirs[i]));
+        let ids: Vec<NodeId> = order.iter().map(|&i| id(dirs[i])).collect();
+        let nodes = self.fs.nodes(&ids)?;
+        let read: Result<Vec<_>, _> = nodes.into_par_iter().map(|node| list(&*self.fs, node)).collect();
+        let mut listed: Vec<Option<Listed>> = dirs.iter().map(|_| None).collect();
+        for (i, it) in order.into_iter().zip(read?) {
+            listed[i] = it;
+        }
+        Ok(listed)
     }
 
     /// Takes over what a directory lists, and notes which of it to list next.

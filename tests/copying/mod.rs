@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use offmount::copy::{Destination, Error, Hashes, Outcome, Part, Request, Selection, run};
+use offmount::copy::{Destination, Error, Hashes, Order, Outcome, Part, Request, Selection, run};
 use offmount::manifest::{Image, Line, Record, parse};
 use offmount::progress::Silent;
 use offmount::server::Server;
@@ -38,6 +38,9 @@ pub fn copy_with(
         hashes: Hashes::default(),
         overwrite: false,
         dry_run: false,
+        order: Order::Physical,
+        deadline: None,
+        bandwidth: None,
         threads: Some(2),
         check_space: true,
         image: Image::default(),

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::arguments::SourceArguments;
 use super::session::Session;
 use super::stop::Stop;
-use super::{Global, output};
+use super::{Global, evidence, output};
 use crate::check::codes::NOTHING_TO_CHECK;
 use crate::check::name_inodes;
 use crate::finding::{Finding, Place};
@@ -69,6 +69,13 @@ pub(in crate::cli) struct Arguments {
     /// One line of JSON for each finding, after a header line; then one for each volume
     #[arg(long)]
     json: bool,
+}
+
+impl Arguments {
+    /// Where on this machine the check writes, where all of it is known.
+    pub(in crate::cli) fn writes(&self) -> Option<Vec<PathBuf>> {
+        (!self.preview_repair && self.domain_map.is_none()).then(Vec::new)
+    }
 }
 
 pub(in crate::cli) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
@@ -157,6 +164,12 @@ fn check(session: &Session, volume: usize) -> Result<Option<CheckReport>, Source
 
 fn show(session: &Session, checked: &[Checked<'_>], json: bool) -> Result<(), Stop> {
     let mut out = output::stdout();
+    for it in checked {
+        for finding in it.report.log.findings() {
+            evidence::note("finding", serde_json::to_value(FindingRecord::new(it.volume, finding))?);
+        }
+        evidence::note("check", serde_json::to_value(it.to_json())?);
+    }
     if json {
         json_line(&mut out, &StreamHeader::new(&session.opened, decisions(&session.server)))?;
         for Checked { volume, report, .. } in checked {

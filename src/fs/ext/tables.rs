@@ -12,11 +12,11 @@ use crate::bytes::{Span, Spans};
 use crate::source::{Source, SourceGone};
 
 /// Bytes read at once around one inode.
-const WINDOW: u32 = 64 << 10;
+const WINDOW: u32 = 16 << 10;
 /// Parts of the cache, each with a lock of its own.
 const SHARDS: usize = 16;
 /// Windows that each part keeps: 16 MiB in all.
-const WINDOWS_PER_SHARD: usize = 16;
+const WINDOWS_PER_SHARD: usize = 64;
 
 /// A part of one group's inode table.
 pub struct Window {
@@ -88,7 +88,7 @@ pub struct Tables {
 
 impl Tables {
     fn window(&self, volume: &Volume, key: Key, count: u32) -> Result<Option<Arc<Window>>, SourceGone> {
-        let shard = &self.shards[(key.0 as usize).wrapping_add(key.1 as usize / 64) % SHARDS];
+        let shard = &self.shards[(key.0 as usize).wrapping_mul(5).wrapping_add(key.1 as usize / 64) % SHARDS];
         // A thread that panicked left a whole cache: its changes are single calls.
         if let Some(window) = shard.lock().unwrap_or_else(PoisonError::into_inner).get(key) {
             return Ok(window);
