@@ -36,6 +36,8 @@ impl Reserved {
     }
 
     fn merged(mut runs: Vec<(u64, u64)>) -> Self {
+        // A group without copies of the superblock keeps nothing at its start.
+        runs.retain(|run| run.0 < run.1);
         runs.sort_unstable();
         runs.dedup_by(|next, run| {
             let joins = next.0 <= run.1;
@@ -51,5 +53,20 @@ impl Reserved {
     pub fn touches(&self, start: BlockNr, count: u64) -> bool {
         let next = self.runs.partition_point(|run| run.1 <= start.0);
         self.runs.get(next).is_some_and(|run| run.0 < start.0.saturating_add(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_across_the_start_of_a_group_that_keeps_nothing_there_touches_nothing() {
+        let reserved = Reserved::merged(vec![(0, 10), (100, 100), (200, 203), (203, 205)]);
+        for (start, count, touches) in
+            [(95, 10, false), (10, 190, false), (9, 1, true), (10, 191, true), (204, 1, true), (205, 1, false)]
+        {
+            assert_eq!(reserved.touches(BlockNr(start), count), touches, "{count} from {start}");
+        }
     }
 }
