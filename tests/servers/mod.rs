@@ -1,0 +1,150 @@
+//! Servers of other projects, on the loopback address, for the time of a test.
+#![allow(dead_code, reason = "each test file is a crate of its own and uses what it needs")]
+
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::common::{Scratch, run, skipped, system};
+
+/// A server; killed with all its processes when dropped.
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub port: u16,
+    scratch: Option<Scratch>,
+}
+
+impl Server {
+    /// Starts a program that ends with its standard input, or is killed, and waits until it listens.
+    #[track_caller]
+    pub fn start(mut command: Command, port: u16) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+        let began = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            assert!(child.try_wait().expect("a child").is_none(), "{command:?} ended before it listened");
+            assert!(began.elapsed() < Duration::from_secs(60), "{command:?} does not listen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Server { child, port, scratch: None }
+    }
+
+    /// Kills it, with SIGKILL, as a power cut would.
+    pub fn kill(&mut self) {
+        run(system("kill").args(["-9", "--", &format!("-{}", self.child.id())]), b"");
+        self.child.wait().expect("a child");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Ports given away already.
+static NEXT: Mutex<u16> = Mutex::new(0);
+
+/// The first of `count` ports one after the other on which nobody listens.
+pub fn free_ports(count: u16) -> u16 {
+    let mut next = NEXT.lock().unwrap_or_else(|broken| broken.into_inner());
+    if *next == 0 {
+        *next = 21000 + (std::process::id() % 200) as u16 * 50;
+    }
+    loop {
+        let first = *next;
+        *next += count;
+        let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        if (first..first + count).all(is_free) {
+            return first;
+        }
+    }
+}
+
+/// OpenStack Swift, with its S3 interface; user `test:tester`, key `testing`.
+pub fn swift() -> Server {
+    let (scratch, port) = (Scratch::new(), free_ports(5));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/swift.sh");
+    let mut command = system("bash");
+    command.arg(script).arg(scratch.path()).arg(port.to_string());
+    let mut server = Server::start(command, port);
+    // The proxy listens before the servers behind it do.
+    (1..=4).for_each(|n| wait_for(port + n));
+    server.scratch = Some(scratch);
+    server
+}
+
+fn wait_for(port: u16) {
+    let began = Instant::now();
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// `rclone serve webdav` of a directory; user `user`, password `word`.
+pub fn rclone_webdav(directory: &Path, port: u16) -> Server {
+    let mut command = rclone();
+    command.args(["serve", "webdav", "--user", "user", "--pass", "word", "--addr", &format!("127.0.0.1:{port}")]);
+    command.arg(directory);
+    Server::start(command, port)
+}
+
+/// WsgiDAV of a directory, for everybody; `None`, and said so, where it can not be installed.
+pub fn wsgidav(directory: &Path) -> Option<Server> {
+    let folder = tools().join("wsgidav");
+    let program = folder.join("bin/wsgidav");
+    if !program.exists() {
+        let made = run(system("python3").args(["-m", "venv"]).arg(&folder), b"").code == 0;
+        if !made || !pip(&folder) {
+            skipped("WsgiDAV can not be installed (python3 -m venv, pip install wsgidav cheroot)");
+            return None;
+        }
+    }
+    let port = free_ports(1);
+    let mut command = Command::new(program);
+    command.args(["--host", "127.0.0.1", "--auth", "anonymous", "--no-config", "-q", "--port", &port.to_string()]);
+    command.arg("--root").arg(directory);
+    Some(Server::start(command, port))
+}
+
+fn pip(folder: &Path) -> bool {
+    let pip = folder.join("bin/pip");
+    run(Command::new(pip).args(["install", "-q", "wsgidav", "cheroot"]), b"").code == 0
+}
+
+/// s3rver with a bucket `bucket`; key `S3RVER`, secret `S3RVER`. `None`, and said so, where it can not be installed.
+pub fn s3rver(directory: &Path) -> Option<Server> {
+    let folder = tools().join("s3rver");
+    let program = folder.join("node_modules/.bin/s3rver");
+    if !program.exists() {
+        std::fs::create_dir_all(&folder).expect("a folder for tools");
+        let mut npm = system("npm");
+        npm.args(["install", "--silent", "--no-fund", "--no-audit", "--prefix"]).arg(&folder).arg("s3rver");
+        let installed = npm.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if !installed.is_ok_and(|status| status.success()) {
+            skipped("s3rver can not be installed (npm install s3rver)");
+            return None;
+        }
+    }
+    let port = free_ports(1);
+    let mut command = Command::new(program);
+    command.args(["--address", "127.0.0.1", "--no-vhost-buckets", "--configure-bucket", "bucket"]);
+    command.args(["--port", &port.to_string(), "--directory"]).arg(directory);
+    Some(Server::start(command, port))
+}
+
+/// Where programs that no Debian package holds are kept between runs.
+fn tools() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tools")
+}
+
+/// rclone, without settings of the user's.
+pub fn rclone() -> Command {
+    let mut command = system("rclone");
+    command.args(["--config", "/dev/null"]).env_remove("AWS_CA_BUNDLE");
+    command
+}
