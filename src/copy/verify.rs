@@ -275,7 +275,9 @@ fn check(store: &dyn Store, record: &Record, told: &Told, read_back: bool, progr
             comparison.attributes(store, &standing);
             if record.kind == Kind::File {
                 unhashed = record.digests == Digests::default() && record.data_blake3.is_none();
-                let is_same = !read_back && record.etag.is_some() && record.etag == standing.etag;
+                let proves = |etag: &&String| !etag.starts_with("W/");
+                let etag = record.etag.as_ref().filter(proves);
+                let is_same = !read_back && etag.is_some() && etag == standing.etag.as_ref();
                 bytes = match told.get(&record.path) {
                     _ if standing.size != record.size => comparison.content(store, &standing, progress),
                     _ if is_same => record.size,

@@ -158,6 +158,7 @@ pub struct Standing {
     /// Where a symbolic link leads.
     pub target: Vec<u8>,
     /// What the destination calls the contents of a file: the same as long as they are. `None` where it has no such name.
+    /// With `W/` before it, it is made of size and time, and tells nothing of contents that decayed.
     pub etag: Option<String>,
 }
 

@@ -22,7 +22,7 @@ pub struct Member {
     pub size: u64,
     /// Contents last changed, in whole seconds.
     pub modified: Time,
-    /// What the server calls its contents.
+    /// What the server calls its contents; see [`weak`].
     pub etag: Option<String>,
 }
 
@@ -65,7 +65,7 @@ fn responses(xml: &[u8]) -> Result<Vec<(Vec<u8>, Member)>, String> {
                     b"href" if inside == b"href" && path.is_empty() => path = path_of(value),
                     b"getcontentlength" => member.size = value.parse().unwrap_or_default(),
                     b"getlastmodified" => member.modified = time(value).unwrap_or_default(),
-                    b"getetag" if !value.is_empty() => member.etag = Some(value.trim_matches('"').to_owned()),
+                    b"getetag" if !value.is_empty() => member.etag = Some(weak(value)),
                     b"response" => all.push((std::mem::take(&mut path), std::mem::take(&mut member))),
                     _ => {}
                 }
@@ -75,6 +75,11 @@ fn responses(xml: &[u8]) -> Result<Vec<(Vec<u8>, Member)>, String> {
             _ => {}
         }
     }
+}
+
+/// A tag as what it is on nearly every server: made of size and time, and no proof of contents (RFC 9110, section 8.8.1).
+pub fn weak(tag: &str) -> String {
+    format!("W/{}", tag.trim_start_matches("W/").trim_matches('"'))
 }
 
 /// The path in a reference, which may be a whole URL.
@@ -115,7 +120,7 @@ mod tests {
         let members = members(ANSWER.as_bytes()).unwrap();
         assert_eq!(members.len(), 2);
         let file = &members[&b"a &%FF"[..]];
-        assert_eq!((file.size, file.is_directory, file.etag.as_deref()), (4525, false, Some("zzyzx")));
+        assert_eq!((file.size, file.is_directory, file.etag.as_deref()), (4525, false, Some("W/zzyzx")));
         assert_eq!(file.modified, Time::from_secs(884_597_156));
         assert!(members[&b"d&e"[..]].is_directory);
     }

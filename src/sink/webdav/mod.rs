@@ -229,11 +229,14 @@ impl Sink for WebDav {
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
-        if self.found == Found::Empty {
-            return Ok(None);
-        }
+        let top = Member { is_directory: true, ..Member::default() };
         let (above, name) = split(path);
-        Ok(self.listing(above)?.get(name).map(|member| Standing {
+        let member = match name {
+            b"" | b"." => Some(top),
+            _ if self.found == Found::Empty => None,
+            name => self.listing(above)?.get(name).cloned(),
+        };
+        Ok(member.map(|member| Standing {
             kind: if member.is_directory { Kind::Directory } else { Kind::File },
             size: member.size,
             mode: 0,
@@ -243,7 +246,7 @@ impl Sink for WebDav {
             identity: (0, 0),
             device: None,
             target: Vec::new(),
-            etag: member.etag.clone(),
+            etag: member.etag,
         }))
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use super::listing::weak;
 use super::{NAME, Server, good};
 use crate::name::OWN_FOLDER;
 use crate::node::Unkept;
@@ -134,7 +135,7 @@ impl Sending {
         let length = answer.header("Content-Length").and_then(|length| length.parse::<u64>().ok());
         match length {
             Some(length) if length != self.size => Err(Failure::Refused(MISNAMED.into())),
-            _ => Ok(answer.header("ETag").map(|tag| tag.trim_matches('"').to_owned())),
+            _ => Ok(answer.header("ETag").map(weak)),
         }
     }
 }
@@ -221,7 +222,7 @@ impl Drain for Writing<'_> {
         let etag = if has_time && !is_cut(path) { None } else { self.sending.etag(path)? };
         if has_time {
             unkept.retain(|it| it.what != "times");
-            unkept.push(Unkept { what: "times".into(), why: "WebDAV keeps whole seconds".into() });
+            unkept.push(Unkept { what: Unkept::NANOSECONDS.into(), why: "WebDAV keeps whole seconds".into() });
         }
         Ok(Committed { unkept, etag })
     }
