@@ -235,8 +235,8 @@ mod tests {
         let journal = Journal::open(&first).unwrap();
         journal.begin(b"a/b", &source, 10, Token::from("id")).unwrap();
         journal.begin(b"over", &source, 10, Token::Null).unwrap();
-        (1..=3).for_each(|n| journal.part(b"a/b", [n as u8; 32], mark(n)).unwrap());
         journal.over(b"over").unwrap();
+        (1..=3).for_each(|n| journal.part(b"a/b", [n as u8; 32], mark(n)).unwrap());
         drop((journal, first));
         let path = dir.path().join("own").join(NAME);
         let text = std::fs::read(&path).unwrap();

@@ -41,6 +41,8 @@ fn responses(xml: &[u8]) -> Result<Vec<(Vec<u8>, Member)>, String> {
     let (mut all, mut path, mut member) = (Vec::new(), Vec::new(), Member::default());
     // The element whose text is being read, and that text.
     let (mut inside, mut text) = (Vec::new(), String::new());
+    // The answer's own element has ended.
+    let mut whole = false;
     loop {
         let (namespace, event) = reader.read_resolved_event().map_err(|error| error.to_string())?;
         let is_dav = matches!(namespace, ResolveResult::Bound(it) if it.as_ref() == b"DAV:");
@@ -66,12 +68,14 @@ fn responses(xml: &[u8]) -> Result<Vec<(Vec<u8>, Member)>, String> {
                     b"getcontentlength" => member.size = value.parse().unwrap_or_default(),
                     b"getlastmodified" => member.modified = time(value).unwrap_or_default(),
                     b"getetag" if !value.is_empty() => member.etag = Some(weak(value)),
+                    b"multistatus" => whole = true,
                     b"response" => all.push((std::mem::take(&mut path), std::mem::take(&mut member))),
                     _ => {}
                 }
                 text.clear();
             }
-            Event::Eof => return Ok(all),
+            Event::Eof if whole => return Ok(all),
+            Event::Eof => return Err("the answer breaks off".into()),
             _ => {}
         }
     }
