@@ -148,6 +148,10 @@ pub fn through_folder<'a>(
     // Where the destination is full the unfinished manifest stays, and says what it can.
     let published = if stopped == Some(Stopped::Full) { Ok(()) } else { published };
     drop(job);
+    if stopped.is_none() {
+        // What lost connections left half-written. Where it can not be cleared away, the next run does it.
+        let _ = store.sweep(&journal.tokens().iter().collect::<Vec<_>>());
+    }
     let closed = journal.close(folder).map_err(|error| Error::Destination("removing the journal".into(), error));
     Ok((prepared.outcome(counts, problems, stopped), published.and(closed)))
 }
