@@ -69,6 +69,8 @@ pub struct Volume {
     pub partition: Option<Partition>,
     /// What it holds.
     pub content: Content,
+    /// What it holds was there before another filesystem was made over it: remains, of which nothing is to be repaired.
+    pub is_older: bool,
 }
 
 /// What a volume holds.
@@ -175,7 +177,7 @@ pub fn survey(source: Source, options: &SurveyOptions, progress: &dyn Progress) 
     if let Some(image) = signature::image(&source)?.filter(|_| options.offset.is_none()) {
         let Place { name, span, .. } = Place::whole(&source);
         let content = Content::Known(image);
-        let volumes = vec![Volume { name, span, source: source.clone(), partition: None, content }];
+        let volumes = vec![Volume { name, span, source: source.clone(), partition: None, content, is_older: false }];
         return Ok(Disk { source, sector_size: SECTOR, table: None, volumes, log });
     }
     let (table, places) = match options.offset {
@@ -200,6 +202,7 @@ fn with_older(volumes: Vec<Volume>, progress: &dyn Progress) -> Result<Vec<Volum
             source: fs.source(0).unwrap_or(&volume.source).clone(),
             partition: None,
             content: Content::FileSystem(fs),
+            is_older: true,
         });
         all.push(volume);
         all.extend(older);
@@ -255,6 +258,7 @@ fn look_into(
     let present: Source = Arc::new(Window::new(disk.clone(), Span { start, end: end.min(disk.len()).max(start) }));
     let open = options.only.is_empty() || options.only.contains(&place.name);
     let content = identify::content(&source, &present, place.searched, open.then_some(&options.open), progress)?;
-    let volume = Volume { name: place.name, span: place.span, source, partition: place.partition, content };
+    let volume =
+        Volume { name: place.name, span: place.span, source, partition: place.partition, content, is_older: false };
     Ok(Some(volume).filter(|volume| !place.guessed || volume.fs().is_some()))
 }

@@ -22,6 +22,7 @@ use crate::report::disk::decisions;
 use crate::report::finding::FindingRecord;
 use crate::report::{StreamHeader, json_line};
 use crate::source::SourceGone;
+use crate::survey::Volume;
 
 /// Errors that fsck would correct, left as they are.
 const DAMAGED: u8 = 4;
@@ -50,7 +51,7 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     source: SourceArguments,
 
-    /// Volumes to check (p2), all that are read unless given; paths for --affected
+    /// Volumes to check (p2), all that are read unless given, but for remains of older filesystems (p2.old); paths for --affected
     #[arg(value_name = "VOLUME")]
     volumes: Vec<String>,
 
@@ -129,7 +130,8 @@ fn nothing_to_check() -> CheckReport {
 fn chosen(session: &Session, names: &[String]) -> (Vec<usize>, u8) {
     let all = 0..session.server.disk().volumes.len();
     if names.is_empty() {
-        return (all.filter(|&volume| session.server.volume(volume).fs().is_some()).collect(), 0);
+        let is_whole = |volume: &Volume| volume.fs().is_some() && !volume.is_older;
+        return (all.filter(|&volume| is_whole(session.server.volume(volume))).collect(), 0);
     }
     let (mut volumes, mut status) = (Vec::new(), 0);
     for name in names {
