@@ -1,7 +1,7 @@
 //! A destination that can be looked at, read back and gone on with: [`Store`], and how one is opened by its URL, [`open()`].
 //!
 //! # How to add a remote destination
-//! 1. One folder or file in `sink/`, behind a feature; the type implements [`Sink`](super::Sink) and [`Store`], and nothing
+//! 1. One folder or file in `sink/`, behind a feature; the type implements [`Sink`] and [`Store`], and nothing
 //!    outside that folder names the client library. Where that library is asynchronous, the runtime lives in there too.
 //! 2. One row in [`SCHEMES`] and one arm in [`open()`].
 //! 3. What can pass (a connection lost, a timeout, a server's 5xx) is [`Failure::Passing`]: the copy waits and tries
