@@ -235,6 +235,18 @@ fn s3_of_s3rver() {
     ));
 }
 
+/// Waits until a copy to `folder` has brought its first file.
+fn until_files_arrive(folder: &Path) {
+    let until = std::time::Instant::now() + Duration::from_secs(30);
+    let has_files = || {
+        let held = fs::read_dir(folder).into_iter().flatten().flatten();
+        held.into_iter().any(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+    };
+    while !has_files() && std::time::Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn webdav_of_rclone() {
     let case = Case::new();
@@ -253,7 +265,7 @@ fn webdav_of_rclone() {
     // The server is killed while it takes files, and comes back.
     let to = format!("webdav://user@127.0.0.1:{port}/killed");
     let mut child = spawn(&mut case.copy(&to, &settings));
-    std::thread::sleep(Duration::from_millis(300));
+    until_files_arrive(&served.join("killed"));
     server.kill();
     std::thread::sleep(Duration::from_millis(500));
     let _server = rclone_webdav(&served, port);
