@@ -101,3 +101,17 @@ macro_rules! codes {
     };
 }
 pub(crate) use codes;
+
+/// Tables as one, whose length is `N`. None of them may be empty.
+pub(crate) const fn joined<const N: usize>(tables: &[&[Code]]) -> [Code; N] {
+    let mut all = [tables[0][0]; N];
+    let (mut i, mut table, mut row) = (0, 0, 0);
+    while i < N {
+        if row == tables[table].len() {
+            (table, row) = (table + 1, 0);
+        }
+        all[i] = tables[table][row];
+        (i, row) = (i + 1, row + 1);
+    }
+    all
+}

@@ -6,8 +6,8 @@
 mod code;
 mod log;
 
-pub(crate) use code::codes;
 pub use code::{Code, Row, Severity};
+pub(crate) use code::{codes, joined};
 pub use log::Log;
 
 use serde::Serialize;

@@ -50,7 +50,7 @@ use salvage::Deleted;
 use volume::Volume;
 
 use super::{Census, CheckReport, Driver, FileSystem, JournalState, OpenOptions, Stray, Summary};
-use crate::finding::{Code, Log};
+use crate::finding::{Code, Log, joined};
 use crate::node::{Backing, Entry, Extent, Judged, Kind, Mapping, Node, NodeId, Trust, Xattr};
 use crate::progress::Progress;
 use crate::source::{Source, SourceGone};
@@ -60,18 +60,8 @@ pub const DRIVER: Driver =
     Driver { name: "ext", codes: CODES, sniff: sniff::sniff, scan: salvage::candidates, open: open::open };
 
 /// Every code: the reader's, then the checks'.
-const CODES: &[Code] = &joined::<{ codes::TABLE.len() + check::codes::TABLE.len() }>(codes::TABLE, check::codes::TABLE);
-
-/// Two tables as one, whose length is `N`.
-const fn joined<const N: usize>(first: &[Code], second: &[Code]) -> [Code; N] {
-    let mut all = [first[0]; N];
-    let mut i = 0;
-    while i < N {
-        all[i] = if i < first.len() { first[i] } else { second[i - first.len()] };
-        i += 1;
-    }
-    all
-}
+const CODES: &[Code] =
+    &joined::<{ codes::TABLE.len() + check::codes::TABLE.len() }>(&[codes::TABLE, check::codes::TABLE]);
 
 /// Inodes that one thread reads before it asks for more.
 const NODES_PER_TASK: usize = 1024;

@@ -380,6 +380,31 @@ impl Sftp {
         }
     }
 
+    /// Makes a name as `ask` asks for it; what stands there makes way if the entry says so, and is no directory.
+    fn make(
+        &self,
+        doing: &str,
+        line: &Line,
+        entry: &Entry<'_>,
+        place: &[u8],
+        ask: impl Fn() -> Ask,
+    ) -> Result<(), Failure> {
+        let mut made = self.ask(line, &ask())?;
+        if !matches!(made, Answer::Status(status::OK, _)) {
+            match self.look(entry.path)?.map(|found| Kind::from_mode(found.mode.unwrap_or(0))) {
+                None => {}
+                Some(there) if there == Kind::Directory || !entry.overwrite => {
+                    return Err(Failure::Stands(word(there)));
+                }
+                Some(_) => {
+                    self.ask(line, &Ask::new(kind::REMOVE).bytes(place))?;
+                    made = self.ask(line, &ask())?;
+                }
+            }
+        }
+        self.success(doing, &made)
+    }
+
     /// Renames. `replaces`: what has the name makes way, else the server keeps it (OpenSSH links and unlinks then).
     fn rename(&self, line: &Line, from: &[u8], to: &[u8], replaces: bool) -> Result<Answer, Failure> {
         const POSIX: &str = "posix-rename@openssh.com";
@@ -580,21 +605,8 @@ impl Sink for Sftp {
             }
         }
         let line = self.line()?;
-        let make = || self.ask(&line, &Ask::new(kind::SYMLINK).bytes(entry.target).bytes(&place));
-        let mut made = make()?;
-        if !matches!(made, Answer::Status(status::OK, _)) {
-            match self.look(entry.path)?.map(|found| Kind::from_mode(found.mode.unwrap_or(0))) {
-                None => {}
-                Some(there) if there == Kind::Directory || !entry.overwrite => {
-                    return Err(Failure::Stands(word(there)));
-                }
-                Some(_) => {
-                    self.ask(&line, &Ask::new(kind::REMOVE).bytes(&place))?;
-                    made = make()?;
-                }
-            }
-        }
-        self.success("making a link", &made)?;
+        let ask = || Ask::new(kind::SYMLINK).bytes(entry.target).bytes(&place);
+        self.make("making a link", &line, entry, &place, ask)?;
         self.restore_at(entry, &place)
     }
 
@@ -604,21 +616,8 @@ impl Sink for Sftp {
         if !line.has(HARD) {
             return Err(Failure::Refused("the server makes no hard links".into()));
         }
-        let make = || self.ask(&line, &Ask::extended(HARD).bytes(&first).bytes(&place));
-        let mut made = make()?;
-        if !matches!(made, Answer::Status(status::OK, _)) {
-            match self.look(entry.path)?.map(|found| Kind::from_mode(found.mode.unwrap_or(0))) {
-                None => {}
-                Some(there) if there == Kind::Directory || !entry.overwrite => {
-                    return Err(Failure::Stands(word(there)));
-                }
-                Some(_) => {
-                    self.ask(&line, &Ask::new(kind::REMOVE).bytes(&place))?;
-                    made = make()?;
-                }
-            }
-        }
-        self.success("making a hard link", &made)?;
+        let ask = || Ask::extended(HARD).bytes(&first).bytes(&place);
+        self.make("making a hard link", &line, entry, &place, ask)?;
         Ok(Made::new())
     }
 

@@ -1,0 +1,30 @@
+//! The code tables of the checks, one file for the passes that report together: one row a code; ids are never reused.
+//!
+//! Where e2fsck has a problem that means the same, its name is in the row. Rows whose severity is below damage are those
+//! that `e2fsck -fn` reports without failing the volume. Three things e2fsck reports have no row: headings and questions
+//! around a problem, failures of its own run, and what it only says while it repairs.
+//!
+//! Where verdicts differ from e2fsck's, and why ours stands:
+//! - A journal that waits, and whose replay damages the volume: `e2fsck -fn` judges the volume as it lies, and after
+//!   `e2fsck -E journal_only` a run without `-f` believes the superblock's word that all is clean. With `-f` it reports
+//!   the bitmaps and counts that are reported here.
+//! - The inode for growing: e2fsck looks at the first quarter of its list ([`RESIZE_INODE_LATER`]).
+//! - A time of the superblock past 2106: e2fsck 1.47.0 does not read the upper byte.
+
+mod counts;
+mod directories;
+mod inodes;
+mod volume;
+
+pub use counts::*;
+pub use directories::*;
+pub use inodes::*;
+pub use volume::*;
+
+use crate::finding::{Code, joined};
+
+/// How many codes there are.
+const LEN: usize = volume::TABLE.len() + inodes::TABLE.len() + directories::TABLE.len() + counts::TABLE.len();
+
+/// Every code, in the order of the passes.
+pub const TABLE: &[Code] = &joined::<LEN>(&[volume::TABLE, inodes::TABLE, directories::TABLE, counts::TABLE]);
