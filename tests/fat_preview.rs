@@ -55,6 +55,33 @@ fn what_fsck_fat_cuts_is_told() {
 }
 
 #[test]
+fn what_fsck_fat_would_cut_is_copied_whole() {
+    let scratch = Scratch::new();
+    let mut bytes = fat(&scratch);
+    // The chain of A ends early in the first table, the one that fsck.fat believes.
+    let first = usize::from(u16::from_le_bytes([bytes[14], bytes[15]])) * 512;
+    bytes[first + 4..first + 6].copy_from_slice(&[0xff, 0xff]);
+    let image = scratch.join("image");
+    fs::write(&image, &bytes).expect("the image");
+    let out = scratch.join("out");
+    let to = format!("--to={}", out.display());
+    untouched(&image, |image| {
+        let args = ["copy".as_ref(), "--only-doomed".as_ref(), to.as_ref(), image.as_os_str()];
+        offmount(&args).exits(0);
+    });
+    let copied: Vec<_> = fs::read_dir(&out).expect("a directory").map(|it| it.expect("an entry").file_name()).collect();
+    assert!(copied.iter().all(|name| name == "A" || name == ".offmount"), "{copied:?}");
+    assert_eq!(fs::read(out.join("A")).expect("the file"), vec![b'x'; 1500]);
+    // That fsck.fat would cut it is what fsck.fat says itself.
+    let repaired = scratch.copy_of(&image, "repaired");
+    common::run(common::system("fsck.fat").arg("-a").arg(&repaired), b"");
+    let left = tool("mtype", &["-i", &repaired.display().to_string(), "::/A"]);
+    assert_eq!(left.len(), 512);
+    let left = tool("mtype", &["-i", &repaired.display().to_string(), "::/B"]);
+    assert_eq!(left.len(), 1500);
+}
+
+#[test]
 fn what_fsck_exfat_cuts_is_told() {
     let scratch = Scratch::new();
     let image = scratch.sparse("exfat.img", 8 << 20);

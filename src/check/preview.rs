@@ -1,24 +1,25 @@
 //! What the system's repair program would do to a volume: run on a sparse copy, and the trees before and after compared.
 //!
 //! The copy holds at their places all blocks but the contents of files that nothing speaks against; those read as zeros
-//! in it, which no repair looks at. Names, sizes, owners and modes are compared, not contents.
+//! in it, which no repair looks at. Names, sizes, owners, modes and how many bytes are mapped are compared, not contents.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::repairs::{Repair, repair_of};
+use super::attempt::{Outcome, attempt};
+use super::repairs::repair_of;
 use crate::bytes::{Span, Spans};
 use crate::fs::{Census, DRIVERS, FileSystem, Members, OpenOptions};
-use crate::node::{Backing, Kind, Node, NodeId, Trust};
+use crate::node::{Backing, Extent, Kind, Node, NodeId, Trust};
 use crate::progress::Progress;
 use crate::source::{FileSource, SourceGone};
 use crate::tree::Tree;
@@ -27,31 +28,6 @@ use crate::tree::Tree;
 const CHUNK: usize = 1 << 20;
 /// Bytes that are left out of the copy where all are zero.
 const HOLE: usize = 4096;
-/// How often the repair is asked whether it is done.
-const TICK: Duration = Duration::from_millis(20);
-
-/// How the repair ended.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "outcome")]
-pub enum Outcome {
-    /// It ended by itself.
-    Ended {
-        /// Its exit code: 0 nothing to do, 1 repaired, 4 and more not wholly.
-        code: i32,
-    },
-    /// It crashed: running it on the disk is a danger.
-    Crashed {
-        /// The signal.
-        signal: i32,
-    },
-    /// It did not end in time.
-    TimedOut,
-    /// The program is not installed.
-    NotInstalled {
-        /// The package it is in.
-        package: &'static str,
-    },
-}
 
 /// What becomes of one file.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -66,7 +42,7 @@ pub enum Change {
     },
     /// A fact of it is another.
     Changed {
-        /// Which: size, kind, mode, owner or links.
+        /// Which: size, kind, mode, owner, links or contents (bytes of them that lie somewhere).
         what: &'static str,
         /// Before.
         from: String,
@@ -85,6 +61,8 @@ pub struct Preview {
     pub outcome: Outcome,
     /// Files, by their path now, of which something changes.
     pub doomed: BTreeMap<String, Vec<Change>>,
+    /// The same files, under all their names: their nodes in the filesystem.
+    pub nodes: BTreeSet<NodeId>,
     /// Files that stay as they are.
     pub survive: u64,
 }
@@ -143,8 +121,9 @@ pub fn preview(
     let before = facts(fs, progress)?;
     let mut preview = Preview {
         program: program.program,
-        outcome: repair(program, copy, limit)?,
+        outcome: attempt(program, copy, limit, progress)?,
         doomed: BTreeMap::new(),
+        nodes: BTreeSet::new(),
         survive: 0,
     };
     if !matches!(preview.outcome, Outcome::Ended { .. }) {
@@ -159,12 +138,13 @@ pub fn preview(
         Some(fs) => facts(&fs, progress)?,
         None => HashMap::new(),
     };
-    for (id, (path, node)) in &before {
-        let changes = compare(path, node, after.get(id));
+    for (id, facts) in &before {
+        let changes = compare(facts, after.get(id));
         if changes.is_empty() {
             preview.survive += 1;
         } else {
-            preview.doomed.insert(path.clone(), changes);
+            preview.doomed.insert(facts.path.clone(), changes);
+            preview.nodes.insert(*id);
         }
     }
     Ok(preview)
@@ -216,65 +196,48 @@ fn write_copy(source: &dyn crate::source::ReadAt, target: &File, left_out: &Span
     Ok(())
 }
 
-/// Runs the repair on the copy, and ends it when it takes too long.
-fn repair(repair: &Repair, copy: &Path, limit: Duration) -> io::Result<Outcome> {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let started = Command::new(repair.program)
-        .env("PATH", format!("{path}:/usr/local/sbin:/usr/sbin:/sbin"))
-        .arg(repair.argument)
-        .arg(copy)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut child = match started {
-        Ok(child) => child,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return Ok(Outcome::NotInstalled { package: repair.package });
-        }
-        Err(e) => return Err(e),
-    };
-    let end = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-            return Ok(match (status.code(), signal) {
-                (Some(code), _) => Outcome::Ended { code },
-                (None, signal) => Outcome::Crashed { signal: signal.unwrap_or_default() },
-            });
-        }
-        if Instant::now() >= end {
-            child.kill()?;
-            child.wait()?;
-            return Ok(Outcome::TimedOut);
-        }
-        std::thread::sleep(TICK);
-    }
+/// What is compared of a node.
+struct Facts {
+    /// The first of its paths.
+    path: String,
+    node: Node,
+    /// Bytes of a file's contents that lie somewhere.
+    held: u64,
 }
 
-/// Every node of a tree, under the first of its paths.
-fn facts(fs: &Arc<dyn FileSystem>, progress: &dyn Progress) -> Result<HashMap<NodeId, (String, Node)>, SourceGone> {
+/// Every node of a tree.
+fn facts(fs: &Arc<dyn FileSystem>, progress: &dyn Progress) -> Result<HashMap<NodeId, Facts>, SourceGone> {
     let tree = Tree::whole(fs.clone(), progress)?;
     let items: Vec<_> = tree.items().collect();
     let nodes = tree.nodes(&items)?;
     let mut all = HashMap::new();
     for (item, node) in items.into_iter().zip(nodes) {
-        if let Some(node) = node {
-            let path = || format!("/{}", String::from_utf8_lossy(&tree.path(item)));
-            all.entry(node.id).or_insert_with(|| (path(), node));
+        if let Some(node) = node
+            && let Entry::Vacant(vacant) = all.entry(node.id)
+        {
+            let path = format!("/{}", String::from_utf8_lossy(&tree.path(item)));
+            let held = if node.kind == Kind::File { held(&**fs, &node)? } else { 0 };
+            vacant.insert(Facts { path, node, held });
         }
     }
     Ok(all)
 }
 
+/// Bytes of a file's contents that lie somewhere.
+fn held(fs: &dyn FileSystem, node: &Node) -> Result<u64, SourceGone> {
+    let lies = |extent: &&Extent| matches!(extent.backing, Backing::Device { .. } | Backing::Inline(_));
+    let mapping = fs.mapping(node)?;
+    Ok(mapping.extents.iter().filter(lies).fold(0, |sum, extent| sum.saturating_add(extent.len)))
+}
+
 /// What becomes of one node.
-fn compare(path: &str, before: &Node, after: Option<&(String, Node)>) -> Vec<Change> {
-    let Some((new_path, after)) = after else { return vec![Change::Lost] };
+fn compare(before: &Facts, after: Option<&Facts>) -> Vec<Change> {
+    let Some(after) = after else { return vec![Change::Lost] };
     let mut changes = Vec::new();
-    if new_path != path {
-        changes.push(Change::Moved { to: new_path.clone() });
+    if after.path != before.path {
+        changes.push(Change::Moved { to: after.path.clone() });
     }
-    let facts = |node: &Node| {
+    let of_node = |node: &Node| {
         [
             ("kind", node.kind.letter().to_string()),
             ("size", node.size.to_string()),
@@ -283,10 +246,14 @@ fn compare(path: &str, before: &Node, after: Option<&(String, Node)>) -> Vec<Cha
             ("links", node.links.to_string()),
         ]
     };
-    for ((what, from), (_, to)) in facts(before).into_iter().zip(facts(after)) {
+    for ((what, from), (_, to)) in of_node(&before.node).into_iter().zip(of_node(&after.node)) {
         if from != to {
             changes.push(Change::Changed { what, from, to });
         }
+    }
+    if after.held < before.held && after.node.size == before.node.size {
+        let (from, to) = (before.held.to_string(), after.held.to_string());
+        changes.push(Change::Changed { what: "contents", from, to });
     }
     changes
 }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use super::arguments::{SourceArguments, duration, point_in_time, position};
+use super::check::REPAIR_LIMIT;
 use super::remote::RemoteArguments;
 use super::session::Session;
 use super::stop::Stop;
-use super::{Global, evidence, output};
+use super::{Global, doomed, evidence, output};
 use crate::copy::{self, Destination, Error, Hashes, Order, Outcome, Part, Request, Selection, Stopped};
 use crate::crosscheck::{self, Comparison, cross_check};
 use crate::manifest::{Algorithm, Image, Record};
@@ -37,6 +38,9 @@ A file appears under its final name only when it is complete. What stands there 
 --overwrite is given. Run the same command again to go on with what is missing, also inside a large file (--resume says
 the same). offmount's own files (manifest.jsonl,
 B3SUMS) go to .offmount in the destination.
+
+With --only-doomed a temporary copy of each volume's metadata (in TMPDIR) is repaired first. Run the same command without
+it afterwards to bring out the rest.
 
 Exit status: 0 all complete; 1 something is partial, doubtful, skipped or missing, each named; 2 could not run.
 
@@ -73,6 +77,17 @@ pub(super) struct Arguments {
     /// Only files of at most this size (10MiB)
     #[arg(long, value_name = "SIZE", value_parser = position, help_heading = WHICH)]
     max_size: Option<u64>,
+
+    /// Only what a repair by e2fsck, fsck.fat or fsck.exfat would destroy, move or change, as check --preview-repair tells;
+    /// or what it told before, in a FILE of its --json
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "deleted",
+          help_heading = WHICH)]
+    only_doomed: Option<Option<PathBuf>>,
+
+    /// With --only-doomed, end a repair that takes longer
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = REPAIR_LIMIT, requires = "only_doomed",
+          help_heading = WHICH)]
+    repair_limit: Duration,
 
     /// What comes first: what matters most on a server (keys, configuration, databases, ...), small files, what was changed
     /// last, or what lies first on the disk, which is fastest
@@ -159,6 +174,8 @@ impl Arguments {
     /// Where on this machine the copy writes, where all of it is known.
     pub(super) fn writes(&self) -> Option<Vec<PathBuf>> {
         match &self.to {
+            // A repair writes to its copy, and who knows where else.
+            _ if self.only_doomed == Some(None) => None,
             To::Directory(path) => Some(vec![path.clone()]),
             To::Tar(_) if to_stdout(&self.to) => Some(vec![std::env::temp_dir()]),
             // What a client of a remote service writes (hosts it knows, its own state) only the client knows.
@@ -172,19 +189,22 @@ pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
     let wanted = Wanted::of(&session, &arguments.paths)?;
     let living = parts(&session)?;
     let deleted = if arguments.deleted { deleted(&session, &living)? } else { Vec::new() };
+    let doomed = doomed(&session, &arguments, &living)?;
     let parts: Vec<Part<'_>> = living.iter().map(copy_of).chain(deleted.iter().map(Deleted::part)).collect();
     session.show_decisions();
     session.unless_interrupted()?;
     let on_stdout = to_stdout(&arguments.to) && !arguments.dry_run;
-    let request = request(&session, &arguments, global, &parts, &wanted);
+    let mut request = request(&session, &arguments, global, &parts, &wanted);
+    request.selection.only = doomed.as_ref().map(|doomed| doomed.files.clone());
     let outcome = copy_out(&session, &arguments, &request)?;
     let compared = match arguments.cross_check && outcome.stopped.is_none() {
-        true => compare(&session, &living, &wanted.paths)?,
+        true => compare(&session, &living, &request.selection)?,
         false => Vec::new(),
     };
     session.progress.clear();
     let agrees = compared.iter().all(|(_, comparison)| comparison.agrees());
     let complete = outcome.is_complete() && agrees && wanted.unread.is_empty() && !wanted.missing;
+    let complete = complete && doomed.is_none_or(|doomed| doomed.unknown == 0);
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Copied };
     let unread = unread(&session);
     let summary = Copy { mode, outcome: &outcome, unread: &unread, compared: &compared, complete };
@@ -308,6 +328,12 @@ fn deleted(session: &Session, parts: &[Part<'_>]) -> Result<Vec<Deleted>, Stop> 
     Ok(found)
 }
 
+/// What a repair would destroy, where only that is asked for.
+fn doomed(session: &Session, arguments: &Arguments, parts: &[Part<'_>]) -> Result<Option<doomed::Selected>, Stop> {
+    let Some(earlier) = &arguments.only_doomed else { return Ok(None) };
+    doomed::select(session, parts, earlier.as_deref(), arguments.repair_limit).map(Some)
+}
+
 fn request<'a>(
     session: &Session,
     arguments: &Arguments,
@@ -410,6 +436,7 @@ fn options(arguments: &Arguments) -> BTreeMap<String, String> {
     note("newer", arguments.newer.map(|time| time.to_string()));
     note("max-size", arguments.max_size.map(|size| size.to_string()));
     note("hash", list(arguments.hash.iter().map(|hash| format!("{hash:?}").to_lowercase()).collect()));
+    note("only-doomed", yes(arguments.only_doomed.is_some()));
     note("deleted", yes(arguments.deleted));
     note("order", (arguments.order != OrderArgument::Physical).then(|| format!("{:?}", arguments.order.order())));
     note("deadline", arguments.deadline.map(|time| format!("{} s", time.as_secs())));
@@ -489,11 +516,15 @@ fn next_step(error: &Error) -> String {
 }
 
 /// Compares what was wanted of each volume with a second reader.
-fn compare(session: &Session, parts: &[Part<'_>], paths: &[Vec<u8>]) -> Result<Vec<(String, Comparison)>, Stop> {
+fn compare(session: &Session, parts: &[Part<'_>], selection: &Selection) -> Result<Vec<(String, Comparison)>, Stop> {
     let mut compared = Vec::new();
     for part in parts {
         let Some(volume) = session.server.volume_named(part.volume.as_bytes()) else { continue };
-        let wanted = |item| is_wanted(part.tree, &part.at, item, paths);
+        let is_chosen = |item| match &selection.only {
+            Some(only) => only.get(&part.volume).is_some_and(|nodes| nodes.contains(&part.tree.id(item))),
+            None => true,
+        };
+        let wanted = |item| is_chosen(item) && is_wanted(part.tree, &part.at, item, &selection.paths);
         let request = crosscheck::Request {
             tree: part.tree,
             source: &session.server.volume(volume).source,

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod confine;
 mod copy;
+mod doomed;
 mod evidence;
 mod explain;
 mod export;

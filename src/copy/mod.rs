@@ -36,7 +36,7 @@ pub mod worth;
 
 pub use against::verify_image;
 pub use outcome::{Counts, Error, Outcome, Problem, Stopped};
-pub use request::{Destination, Hashes, Order, Part, Request, Selection};
+pub use request::{Chosen, Destination, Hashes, Order, Part, Request, Selection};
 pub use restore::{Restored, restore};
 pub use run::run;
 pub use verify::{Difference, Options as VerifyOptions, Verified, What, verify, verify_store};

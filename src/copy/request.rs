@@ -1,11 +1,12 @@
 //! What a copy is asked to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::manifest::{Algorithm, Image};
+use crate::node::NodeId;
 use crate::sink::Store;
 use crate::time::Time;
 use crate::tree::Tree;
@@ -37,7 +38,12 @@ pub struct Selection {
     pub newer: Option<Time>,
     /// Only files of at most so many bytes.
     pub max_size: Option<u64>,
+    /// Only these, directories without what is in them.
+    pub only: Option<Chosen>,
 }
+
+/// Files chosen one by one: nodes, by the name of their volume.
+pub type Chosen = BTreeMap<String, BTreeSet<NodeId>>;
 
 /// Hashes computed besides BLAKE3, which always is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -39,7 +39,12 @@ impl Selected {
         let mut selected = Selected { marks: Vec::new(), missing: rules.missing.clone(), excluded: 0 };
         let mut matched = vec![false; rules.globs.len()];
         for (n, part) in (0u16..).zip(parts) {
-            let marks = rules.mark(places, n, part, &mut matched, &mut selected.excluded);
+            let mut marks = rules.mark(places, n, part, &mut matched, &mut selected.excluded);
+            if let Some(only) = &selection.only {
+                let chosen = only.get(&part.volume);
+                let is_chosen = |item| chosen.is_some_and(|nodes| nodes.contains(&part.tree.id(item)));
+                part.tree.items().filter(|item| !is_chosen(*item)).for_each(|item| marks[item.index()] = Mark::No);
+            }
             selected.marks.push(marks);
         }
         let unmatched = rules.glob_texts.iter().zip(&matched).filter(|(_, matched)| !**matched);

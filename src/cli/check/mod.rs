@@ -1,15 +1,16 @@
 //! `offmount check`.
 
 mod affected;
-mod preview;
+pub(in crate::cli) mod preview;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use rayon::prelude::*;
 
-use super::arguments::SourceArguments;
+use super::arguments::{SourceArguments, duration};
 use super::session::Session;
 use super::stop::Stop;
 use super::{Global, evidence, output};
@@ -27,6 +28,9 @@ use crate::survey::Volume;
 /// Errors that fsck would correct, left as they are.
 const DAMAGED: u8 = 4;
 
+/// Longest that a repair of the copy may take, unless something else is asked for.
+pub(in crate::cli) const REPAIR_LIMIT: &str = "1h";
+
 /// Something could not be checked.
 const UNFINISHED: u8 = 8;
 
@@ -41,9 +45,12 @@ the disk that can not be read: what --mapfile does not call finished, and what l
 limits the list.
 
 With --preview-repair, e2fsck, fsck.fat or fsck.exfat repairs a sparse copy of each volume in the folder for temporary
-files; the disk is not touched. Contents of files nothing speaks against are left out of the copy.
+files (TMPDIR); the disk is not touched. Contents of files nothing speaks against are left out of the copy. A repair that
+crashes on the copy, or does not end, would do so on the disk. `offmount copy --only-doomed` brings out what it would
+destroy.
 
-Exit status, as fsck: 0 clean; 4 damage found; 8 could not finish; 12 both; 16 usage.
+Exit status, as fsck: 0 clean; 4 damage found; 8 could not finish; 12 both; 16 usage. With --preview-repair: 0 it would
+change nothing; 4 it would change something; 8 it is not installed, crashes, or does not end.
 
 Example:
   offmount check testdata/server.img")]
@@ -66,6 +73,10 @@ pub(in crate::cli) struct Arguments {
     /// Repair a temporary copy as fsck would, and list the files that the repair would destroy, move or change
     #[arg(long, conflicts_with = "affected")]
     preview_repair: bool,
+
+    /// With --preview-repair, end a repair that takes longer, and call it a danger
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = REPAIR_LIMIT, requires = "preview_repair")]
+    repair_limit: Duration,
 
     /// One line of JSON for each finding, after a header line; then one for each volume
     #[arg(long)]
