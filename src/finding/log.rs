@@ -109,6 +109,11 @@ impl Log {
         self.codes.values().flat_map(|tally| &tally.smallest)
     }
 
+    /// Marks those of the findings kept that the system's own checker does not come to.
+    pub fn mark_unreached(&mut self, is_unreached: impl Fn(&Finding) -> bool) {
+        self.findings_mut().for_each(|finding| finding.unreached |= is_unreached(finding));
+    }
+
     /// The same, to fill in what only a later stage knows (paths, costs).
     pub fn findings_mut(&mut self) -> impl Iterator<Item = &mut Finding> {
         self.codes.values_mut().flat_map(|tally| &mut tally.smallest)

@@ -83,12 +83,14 @@ pub struct Finding {
     pub expected: String,
     /// What it costs, as far as known.
     pub cost: Cost,
+    /// The system's own checker gives up before it comes to this, and so does not report it.
+    pub unreached: bool,
 }
 
 impl Finding {
     /// A finding that costs nothing known yet.
     pub fn new(code: Code, place: Place, found: impl Into<String>, expected: impl Into<String>) -> Self {
-        Finding { code, place, found: found.into(), expected: expected.into(), cost: Cost::default() }
+        Finding { code, place, found: found.into(), expected: expected.into(), cost: Cost::default(), unreached: false }
     }
 
     /// The same finding with its cost.

@@ -47,7 +47,8 @@ pub fn page() -> String {
     let mut text = String::from(
         "# What offmount finds\n\nEvery finding has a code that never changes. `note` and `warning` cost no data; \
          `damage` is what a repair would change; `critical` keeps files, or the whole volume, from being reached the \
-         usual way.\n\nThis page is made by `offmount explain --all`.\n",
+         usual way. Where `e2fsck -fn` gives up before it comes to a finding, that names no problem of e2fsck, and is \
+         `unreached` in JSON.\n\nThis page is made by `offmount explain --all`.\n",
     );
     for (heading, codes) in tables() {
         let _ = write!(text, "\n## {heading}\n");

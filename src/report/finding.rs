@@ -29,6 +29,8 @@ pub struct FindingRecord<'a> {
     repair: &'static str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     e2fsck: &'static [&'static str],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unreached: bool,
 }
 
 impl<'a> FindingRecord<'a> {
@@ -45,7 +47,8 @@ impl<'a> FindingRecord<'a> {
             expected: &finding.expected,
             cost: finding.cost,
             repair: row.repair,
-            e2fsck: row.e2fsck,
+            e2fsck: if finding.unreached { &[] } else { row.e2fsck },
+            unreached: finding.unreached,
         }
     }
 }

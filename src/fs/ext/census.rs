@@ -99,7 +99,8 @@ fn chunks(ext: &Ext) -> Vec<Chunk> {
             count: per_chunk.min(used - first),
         })
     };
-    (0..).zip(geometry.groups.iter().map(|group| group.inodes_used)).flat_map(of_group).collect()
+    let used = geometry.groups.iter().map(|group| group.inodes_used);
+    (0..).zip(used).filter(|(nr, _)| ext.volume.reaches_table(GroupNr(*nr))).flat_map(of_group).collect()
 }
 
 fn read(ext: &Ext, chunk: &Chunk, which: Census, claimed: Option<&Claimed>) -> Result<Vec<Node>, SourceGone> {

@@ -7,7 +7,7 @@ use super::disk::superblock::Superblock;
 use super::evidence::Evidence;
 use super::geometry::Geometry;
 use super::inode::Inode;
-use super::number::{BlockNr, InodeNr};
+use super::number::{BlockNr, GroupNr, InodeNr};
 use super::reserved::Reserved;
 use super::salvage::Remains;
 use super::tables::{Reader, Tables};
@@ -76,6 +76,12 @@ impl Volume {
     /// Takes what a search found; only the first time.
     pub fn set_remains(&self, remains: Remains) -> bool {
         self.remains.set(remains).is_ok()
+    }
+
+    /// True if a group's inode table, or some of it, can be there: it begins before the source ends.
+    pub fn reaches_table(&self, group: GroupNr) -> bool {
+        let offset = self.geometry.inode_offset(self.geometry.inode_at(group, 0));
+        offset.is_some_and(|offset| offset < self.source.len())
     }
 
     /// The whole record of an inode that stands elsewhere than in its table: found by a search, or changed by a fast

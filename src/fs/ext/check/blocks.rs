@@ -105,10 +105,8 @@ pub fn check(
             let illegal = claims.illegal;
             claims.note(codes::TOO_MANY_ILLEGAL, || (illegal.to_string(), String::new()));
         }
-        if !claims.wrong {
-            for code in optimize::judge(volume, &shape) {
-                claims.note(code, Default::default);
-            }
+        for code in optimize::judge(volume, &shape, claims.wrong) {
+            claims.note(code, Default::default);
         }
     }
     claims.finish(attributes, mapped)
@@ -134,7 +132,7 @@ struct Claims<'a, 'g> {
     /// Next block of a directory to be expected.
     next: u64,
     illegal: u64,
-    /// Something is wrong with the map.
+    /// Something is wrong with the map, beyond a node that is none.
     wrong: bool,
     /// Cluster that was counted last.
     cluster: Option<u64>,
@@ -366,6 +364,11 @@ impl Visitor for Claims<'_, '_> {
         self.wrong |= code != codes::EXTENT_HEADER;
         let place = crate::finding::Place::inode(self.record.nr.0.into()).at_block(block);
         self.gathered.log.note(code, place, || (found(), String::new()));
+    }
+
+    fn stops_e2fsck(&mut self) {
+        let nr = self.record.nr.0;
+        self.gathered.stops_at = Some(self.gathered.stops_at.map_or(nr, |before| before.min(nr)));
     }
 
     fn is_critical(&mut self, block: u64) -> bool {

@@ -14,7 +14,7 @@ use super::codes;
 use super::counts::Counts;
 use super::entry::{self, Context};
 use super::hash_tree::{self, Part};
-use super::inodes::{DirBlock, Found, Gathered};
+use super::inodes::{DirBlock, Found, Gathered, Order};
 use super::name_hash::NameHash;
 use super::volume::Volume;
 use super::xattrs;
@@ -42,9 +42,9 @@ pub struct Entries {
     pub interrupted: bool,
 }
 
-/// A directory that an entry names, the place of the entry (block, directory, block of it, byte), and the directory
+/// A directory that an entry names, the place of the entry (when its block is met, directory, block of it, byte), and the directory
 /// that the entry is in.
-pub type Child = (u32, (u64, u32, u32, u32), u32);
+pub type Child = (u32, (Order, u32, u32, u32), u32);
 
 /// What one worker leaves.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use super::inodes::DirBlock;
 use super::special;
 use super::volume::Volume;
 use super::xattrs::Encryption;
-use crate::finding::{Code, Place};
+use crate::finding::{Code, Finding, Place};
 use crate::node::Kind;
 use crate::source::SourceGone;
 
@@ -256,7 +256,7 @@ impl<'a, 'p> Context<'a, 'p> {
         self.hash(block, entry, state);
         let found = self.shared.found;
         if state == State::Ordinary && found.directories.has(entry.inode.into()) {
-            let order = (self.place.block, self.place.dir, self.place.logical, entry.offset as u32);
+            let order = (self.place.order(self.shared.volume), self.place.dir, self.place.logical, entry.offset as u32);
             self.partial.children.push((entry.inode, order, self.place.dir));
         }
         self.shared.counts.add(entry.inode);
@@ -306,6 +306,9 @@ impl<'a, 'p> Context<'a, 'p> {
             self.about(codes::ENTRY_INODE, entry, &format!("at most {}", volume.inodes));
             return false;
         }
+        if ordinary && entry.name == b"." && inode == self.place.dir {
+            self.about(codes::ENTRY_SELF, entry, "");
+        }
         if found.in_bad_block.has(inode.into()) {
             self.about(codes::ENTRY_IN_BAD_BLOCK, entry, "");
         } else if ordinary && entry.name == b"." {
@@ -319,23 +322,24 @@ impl<'a, 'p> Context<'a, 'p> {
         } else if ordinary && entry.name.is_empty() {
             self.about(codes::NAME_EMPTY, entry, "");
         }
+        self.against_group(entry);
         if !found.used.has(inode.into()) {
-            self.unused(entry);
+            self.about(codes::ENTRY_UNUSED, entry, "");
         }
         true
     }
 
-    fn unused(&mut self, entry: &Entry<'_>) {
+    /// What the group says of its inodes, also where no feature says that it means it.
+    fn against_group(&mut self, entry: &Entry<'_>) {
         let volume = self.shared.volume;
         let group = volume.group_of_inode(entry.inode);
         let within = (entry.inode - 1) % volume.inodes_per_group;
         let marks = volume.descriptors[group as usize].bg_flags.get();
         if marks & group_flags::INODE_UNINIT != 0 {
             self.about(codes::ENTRY_GROUP_UNINITIALISED, entry, "");
-        } else if volume.has_group_checksums() && within >= volume.inodes_to_scan(group) {
+        } else if volume.inodes_per_group.checked_sub(volume.itable_unused(group)).is_some_and(|used| within >= used) {
             self.about(codes::ENTRY_IN_UNUSED, entry, "");
         }
-        self.about(codes::ENTRY_UNUSED, entry, "");
     }
 
     fn encrypted(&mut self, entry: &Entry<'_>) {
@@ -403,8 +407,11 @@ impl<'a, 'p> Context<'a, 'p> {
         };
         if entry.kind != expected {
             let code = if entry.kind == 0 { codes::KIND_MISSING } else { codes::KIND_WRONG };
-            let found = entry.kind;
-            self.about(code, entry, &format!("kind {expected}, not {found}"));
+            let words = format!("'{}' for inode {} at byte {}", shown(entry.name), entry.inode, entry.offset);
+            let finding = Finding::new(code, self.at(), words, format!("kind {expected}, not {}", entry.kind));
+            // e2fsck gives up at an inode with stray fields that it can not read again.
+            let unreached = found.bad.has(inode) && found.unproved.has(inode);
+            self.partial.log.add(Finding { unreached, ..finding });
         }
         Ok(())
     }
@@ -421,7 +428,9 @@ impl<'a, 'p> Context<'a, 'p> {
                 Some(Some(_)) if self.casefolded && !entry.name.is_ascii() => None,
                 Some(Some(how)) if self.casefolded => Some(how.hash(&entry.name.to_ascii_lowercase())),
                 Some(Some(how)) => Some(how.hash(entry.name)),
-                _ => None,
+                // A hash that nobody knows is 0 for every name.
+                Some(None) => Some(0),
+                None => None,
             }
         };
         if let Some(hash) = hash {

@@ -27,6 +27,8 @@ pub trait Visitor {
     fn problem(&mut self, code: Code, block: u64, found: &dyn Fn() -> String);
     /// An indirect block overlies metadata: it is not read if this says so.
     fn is_critical(&mut self, block: u64) -> bool;
+    /// e2fsck does not get past this map.
+    fn stops_e2fsck(&mut self) {}
 }
 
 /// The shape of an extent tree, one place a level.

@@ -54,6 +54,10 @@ impl<V: Visitor> Map<'_, V> {
                 0 => format!("file block {at} at block {block}"),
                 _ => format!("indirect block {block} for file block {at}"),
             });
+            // Of all blocks that name others only the simple indirect block may be out of place.
+            if depth > 1 || depth == 1 && at > DIRECT {
+                self.visitor.stops_e2fsck();
+            }
             *logical += covers;
             return Ok(true);
         }

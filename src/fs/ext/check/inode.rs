@@ -49,9 +49,7 @@ impl Judge<'_, '_> {
         self.steps()?;
         if !checksum {
             let found = self.record.inode.checksum();
-            if self.kind() == Kind::Directory {
-                self.shared.found.unproved.set(self.nr().into());
-            }
+            self.shared.found.unproved.set(self.nr().into());
             self.note(codes::INODE_CHECKSUM, || (format!("{found:08x}"), "another".into()));
         }
         Ok(())

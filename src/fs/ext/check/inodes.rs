@@ -21,7 +21,7 @@ use crate::progress::Progress;
 use crate::source::SourceGone;
 
 use super::super::disk::padded;
-use super::super::feature::{METADATA_CSUM, MMP};
+use super::super::feature::{DIR_INDEX, METADATA_CSUM, MMP};
 use super::super::number::InodeNr;
 
 /// A block of a directory, as the directory's map places it.
@@ -60,7 +60,7 @@ pub struct Found {
     pub values: Bits,
     /// Inodes in a part of a table that is garbage.
     pub garbage: Bits,
-    /// Directories in use whose inode's checksum is wrong.
+    /// Inodes in use whose checksum is wrong.
     pub unproved: Bits,
     /// Casefolded directories.
     pub casefolded: Bits,
@@ -107,8 +107,20 @@ pub struct Gathered {
     /// True if a directory does.
     pub large_directories: bool,
     pub usage: Usage,
+    /// The first inode with a map that e2fsck does not get past.
+    pub stops_at: Option<u32>,
     /// True if the pass was stopped before its end.
     pub interrupted: bool,
+}
+
+/// When a block of a directory is met: later blocks come after all first ones where directories are hashed.
+pub type Order = (bool, u64);
+
+impl DirBlock {
+    /// When e2fsck meets the block.
+    pub fn order(&self, volume: &Volume) -> Order {
+        (volume.has(DIR_INDEX) && self.logical != 0, self.block)
+    }
 }
 
 impl Gathered {
@@ -130,6 +142,7 @@ impl Gathered {
         self.usage.merge(other.usage);
         self.links.extend(other.links);
         self.interrupted |= other.interrupted;
+        self.stops_at = self.stops_at.into_iter().chain(other.stops_at).min();
     }
 }
 

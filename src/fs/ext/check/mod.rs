@@ -3,8 +3,8 @@
 //! Each pass is a file that opens with what it tests, what it needs and what it leaves. Passes return values; what many
 //! threads fill together ([`inodes::Found`], [`counts::Counts`]) is the same for any order of them. Where e2fsck would
 //! ask a question, these go on as if it were answered no, as `e2fsck -fn` does: a structure that is wrong stays wrong
-//! for the passes after it. Two things differ. e2fsck stops at the first directory block it can not follow, and these
-//! go on; and e2fsck judges an unreplayed journal's volume as it lies, where these see it replayed.
+//! for the passes after it. Two things differ. e2fsck stops at some damage, as at the first directory block it can
+//! not follow, and these go on (`reach`); and e2fsck judges an unreplayed journal's volume as it lies, where these see it replayed.
 //!
 //! Sources: the ext4 documentation, and what `e2fsck -fn` is observed to report.
 
@@ -35,6 +35,7 @@ mod name_hash;
 mod optimize;
 mod paths;
 mod quota;
+mod reach;
 mod resize;
 mod shared_blocks;
 mod special;
@@ -44,7 +45,7 @@ mod xattrs;
 
 use rayon::prelude::*;
 
-use crate::finding::{Code, Finding, Log, Place};
+use crate::finding::{Finding, Log, Place};
 use crate::fs::{CheckReport, JournalState};
 use crate::progress::{Progress, Unit};
 use crate::source::SourceGone;
@@ -54,7 +55,9 @@ use super::feature::{NEEDS_RECOVERY, SHARED_BLOCKS};
 use super::number::InodeNr;
 use attribute_blocks::AttributeBlocks;
 use counts::Counts;
+use directories::Entries;
 use inodes::{Found, Gathered, Shared};
+use reach::{JOURNAL_LOST, Reach, has_any};
 use superblock::Opened;
 use volume::Volume;
 
@@ -77,67 +80,87 @@ pub fn check(ext: &Ext, progress: &dyn Progress) -> Result<CheckReport, SourceGo
     Ok(report)
 }
 
-/// What says already that a journal is not replayed at all.
-const JOURNAL_LOST: [Code; 5] = [
-    codes::JOURNAL_INODE,
-    codes::JOURNAL_SUPERBLOCK,
-    codes::JOURNAL_VERSION,
-    codes::JOURNAL_INCOMPATIBLE,
-    codes::JOURNAL_READ_ONLY,
-];
-
 fn passes(volume: &Volume, copy: u32, progress: &dyn Progress, report: &mut CheckReport) -> Result<(), SourceGone> {
-    report.log.merge(pass0(volume, copy)?);
-    if report.journal == Some(JournalState::Damaged)
-        && volume.has(NEEDS_RECOVERY)
-        && JOURNAL_LOST.iter().all(|code| report.log.count(*code) == 0)
-    {
-        report.log.add(Finding::new(codes::JOURNAL_TRANSACTION, Place::volume(), "", ""));
+    let mut reach = Reach::new(&mut report.log);
+    pass0(volume, copy, &mut reach)?;
+    let journal_lost = has_any(reach.log(), &JOURNAL_LOST);
+    if report.journal == Some(JournalState::Damaged) && volume.has(NEEDS_RECOVERY) && !journal_lost {
+        reach.log().add(Finding::new(codes::JOURNAL_TRANSACTION, Place::volume(), "", ""));
     }
     let found = Found::new(volume);
     progress.stage("checking inodes", Some(volume.groups.into()), Unit::Items);
-    let journal_is_usable = report.log.count(codes::JOURNAL_INODE) == 0;
-    let gathered = pass1(volume, &found, journal_is_usable, progress, &mut report.log)?;
+    let journal_is_usable = reach.log().count(codes::JOURNAL_INODE) == 0;
+    let mut log = Log::new();
+    let gathered = pass1(volume, &found, journal_is_usable, progress, &mut log)?;
+    let gives_up = reach::of_inodes(&gathered, &mut log);
+    reach.add(log);
+    reach.end_if(gives_up);
     if gathered.interrupted || progress.interrupted() {
         report.unfinished.push("the check was interrupted".to_owned());
         return Ok(());
     }
     if !volume.has(SHARED_BLOCKS) {
-        report.log.merge(shared_blocks::check(volume, &found)?);
+        let mut log = shared_blocks::check(volume, &found)?;
+        let gives_up = reach::of_shared_blocks(&found, &mut log);
+        reach.add(log);
+        reach.end_if(gives_up);
     }
     let counts = Counts::new(volume);
     progress.stage("checking directories", Some(gathered.dir_blocks.len() as u64), Unit::Items);
-    let entries = directories::scan(volume, &found, &gathered, &counts, progress)?;
+    let mut entries = directories::scan(volume, &found, &gathered, &counts, progress)?;
     if entries.interrupted {
         report.unfinished.push("the check was interrupted".to_owned());
         return Ok(());
     }
-    report.log.merge(bad_inodes::check(volume, &found)?);
-    report.log.merge(connectivity::check(&found, &entries));
-    if !entries.corrupted {
-        // Where names may be missing, nobody knows how many there should be.
-        report.log.merge(links::check(volume, &found, &gathered, &counts)?);
-    }
+    names(volume, &found, &gathered, &counts, &mut entries, &mut reach)?;
     progress.stage("checking bitmaps", None, Unit::Items);
-    if report.log.count(codes::INODE_TABLE_PLACE) == 0 {
+    if reach.log().count(codes::INODE_TABLE_PLACE) == 0 {
         // Without a table, which blocks its files have is unknown.
-        report.log.merge(bitmaps::check(volume, &found)?);
+        reach.add(bitmaps::check(volume, &found)?);
     }
-    report.log.merge(quota::check(volume, &gathered.usage)?);
-    let mut entries = entries;
-    report.log.merge(std::mem::take(&mut entries.log));
-    paths::fill(volume, &gathered, &entries, &mut report.log)?;
+    reach.add(quota::check(volume, &gathered.usage)?);
+    paths::fill(volume, &gathered, &entries, reach.log())?;
     Ok(())
 }
 
-/// What is asked before any inode is: superblock, descriptors, journal and what else a mount looks at first.
-fn pass0(volume: &Volume, copy: u32) -> Result<Log, SourceGone> {
-    let mut log = superblock::check(volume);
-    log.merge(descriptors::check(volume, copy)?);
-    log.merge(journal::check(volume)?);
-    log.merge(resize::check(volume)?);
-    log.merge(mmp::check(volume)?);
-    Ok(log)
+/// Passes 2 to 4: what the names say, once all directories are read.
+fn names(
+    volume: &Volume,
+    found: &Found,
+    gathered: &Gathered,
+    counts: &Counts,
+    entries: &mut Entries,
+    reach: &mut Reach<'_>,
+) -> Result<(), SourceGone> {
+    let corrupted = reach::of_directories(volume, gathered, entries);
+    let mut bad = bad_inodes::check(volume, found)?;
+    let unreadable = reach::of_bad_inodes(found, &mut bad);
+    reach.add(std::mem::take(&mut entries.log));
+    reach.add(bad);
+    reach.end_if(corrupted || unreadable);
+    let root = reach.log().count(codes::ROOT_NOT_DIRECTORY) > 0;
+    reach.end_if(root);
+    reach.add(connectivity::check(found, entries));
+    if !entries.corrupted {
+        // Where names may be missing, nobody knows how many there should be.
+        let mut log = links::check(volume, found, gathered, counts)?;
+        let gives_up = reach::of_links(found, &mut log);
+        reach.add(log);
+        reach.end_if(gives_up);
+    }
+    Ok(())
+}
+
+/// What is asked before any inode is: journal, superblock, descriptors, and what else a mount looks at first.
+fn pass0(volume: &Volume, copy: u32, reach: &mut Reach<'_>) -> Result<(), SourceGone> {
+    reach.add(journal::check(volume)?);
+    let lost = has_any(reach.log(), &JOURNAL_LOST);
+    reach.end_if(lost);
+    reach.add(superblock::check(volume));
+    reach.add(descriptors::check(volume, copy)?);
+    reach.add(resize::check(volume)?);
+    reach.add(mmp::check(volume)?);
+    Ok(())
 }
 
 fn pass1(

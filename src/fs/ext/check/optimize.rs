@@ -20,8 +20,8 @@ fn deepest(volume: &Volume) -> u16 {
     depth
 }
 
-/// What could be smaller about a tree.
-pub fn judge(volume: &Volume, shape: &Shape) -> Vec<Code> {
+/// What could be smaller about a tree. Of one that is `wrong` it is not known how many entries will be left.
+pub fn judge(volume: &Volume, shape: &Shape, wrong: bool) -> Vec<Code> {
     let mut codes = Vec::new();
     let per = (volume.block_size - 12) / 12;
     if shape.depth > deepest(volume) {
@@ -33,7 +33,7 @@ pub fn judge(volume: &Volume, shape: &Shape) -> Vec<Code> {
             codes.push(codes::EXTENT_TREE_COLLAPSE);
             break;
         }
-        if this.entries.div_ceil(per) < above.entries && above.entries > 1 {
+        if !wrong && this.entries.div_ceil(per) < above.entries && above.entries > 1 {
             codes.push(codes::EXTENT_TREE_NARROW);
             break;
         }

@@ -147,12 +147,14 @@ fn file(volume: &Volume, found: &Found, owners: &BTreeMap<u64, Vec<u32>>, nr: u3
         all().filter_map(|block| owners.get(&block)).flatten().copied().filter(|other| *other != nr).collect();
     others.sort_unstable();
     others.dedup();
-    for &(start, len) in runs {
+    for (i, &(start, len)) in runs.iter().enumerate() {
+        // e2fsck takes block 1, where it comes first, for the end of a run that began with block 0.
+        let single = len == 1 && !(i == 0 && start == 1);
         let place = Place::inode(nr.into())
             .at_block(start)
             .at(crate::bytes::Span::new(start * volume.block_size, len * volume.block_size));
         log.add(Finding::new(
-            if len == 1 { codes::SHARED_BLOCK } else { codes::SHARED_BLOCKS },
+            if single { codes::SHARED_BLOCK } else { codes::SHARED_BLOCKS },
             place,
             format!("{start}+{len}"),
             "blocks of its own",

@@ -76,7 +76,7 @@ pub fn judge(volume: &Volume, record: &Record, role: Role) -> Option<(Code, Stri
     let mode = inode.i_mode.get();
     let kind = Kind::from_mode(mode.into());
     let bad_mode = |code| Some((code, format!("mode {mode:06o}")));
-    let holds = inode.i_links_count.get() != 0 || inode.blocks() != 0 || le32(&inode.i_block, 0) != Some(0);
+    let holds = inode.i_links_count.get() != 0 || inode.i_blocks_lo.get() != 0 || le32(&inode.i_block, 0) != Some(0);
     match role {
         Role::Journal if kind != Kind::File => bad_mode(codes::JOURNAL_MODE),
         Role::Quota if kind != Kind::File => bad_mode(codes::QUOTA_MODE),

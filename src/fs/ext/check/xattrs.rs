@@ -125,8 +125,8 @@ pub fn in_block(
     }
     let before = problems.len();
     let attributes = entries(volume, owner, buf, BLOCK_HEADER_SIZE, &IN_BLOCK, problems)?;
-    // Where the contents are wrong as well, the checksum says nothing new.
-    if problems.is_empty()
+    // What is no block of attributes has no checksum.
+    if magic == MAGIC
         && volume.has(super::super::feature::METADATA_CSUM)
         && let Some(sums) = volume.seed.xattr_block(super::super::number::BlockNr(block), buf)
         && !sums.agree()
@@ -210,7 +210,7 @@ fn value(
 ) -> Result<bool, SourceGone> {
     let inum = entry.e_value_inum.get();
     if inum != 0 {
-        return value_in_inode(volume, owner, inum, entry, name, found, problem);
+        return value_in_inode(volume, owner, inum, entry, name, rules, found, problem);
     }
     let size = entry.e_value_size.get() as usize;
     // A value of no bytes has no place.
@@ -252,12 +252,14 @@ fn context(value: &[u8]) -> Encryption {
 }
 
 /// Judges the inode that holds a value.
+#[expect(clippy::too_many_arguments, reason = "one step of a loop, cut out for its length")]
 fn value_in_inode(
     volume: &Volume,
     owner: InodeNr,
     inum: u32,
     entry: &XattrEntry,
     name: &[u8],
+    rules: &Rules,
     found: &mut Attributes,
     problem: &mut Report<'_>,
 ) -> Result<bool, SourceGone> {
@@ -267,8 +269,10 @@ fn value_in_inode(
         holder.filter(|h| h.inode.size() == u64::from(entry.e_value_size.get()) && h.inode.i_links_count.get() > 0)
     else {
         problem(codes::XATTR_VALUE_INODE, format!("value in inode {inum}"), true);
-        // e2fsck counts the blocks of such a value all the same.
-        found.value_bytes += rounded(volume, entry.e_value_size.get());
+        // e2fsck counts the blocks of such a value all the same, where a block of attributes names it.
+        if !rules.in_inode {
+            found.value_bytes += rounded(volume, entry.e_value_size.get());
+        }
         return Ok(true);
     };
     if !holder.inode.has(flags::EA_INODE) {

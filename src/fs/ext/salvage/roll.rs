@@ -1,6 +1,6 @@
 //! What every inode's record is worth: the [`Roll`], taken in large reads on all processors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -79,8 +79,16 @@ impl Roll {
     pub fn take(volume: &Volume, progress: &dyn Progress) -> Result<Roll, SourceGone> {
         let geometry = &volume.geometry;
         progress.stage("judging inodes", Some(geometry.inodes.into()), Unit::Items);
+        let better: HashSet<GroupNr> = match volume.remains() {
+            Some(remains) => remains.inodes.keys().map(|nr| geometry.group_of_inode(*nr).0).collect(),
+            None => HashSet::new(),
+        };
         let groups = geometry.groups.par_iter().zip(0..geometry.group_count());
-        let groups = groups.map(|(group, nr)| take_group(volume, GroupNr(nr), group.inodes_used, progress));
+        let groups = groups.map(|(group, nr)| {
+            // A ruined superblock can claim millions of groups that the image has no room for.
+            let is_there = volume.reaches_table(GroupNr(nr)) || better.contains(&GroupNr(nr));
+            take_group(volume, GroupNr(nr), if is_there { group.inodes_used } else { 0 }, progress)
+        });
         let (groups, misplaced): (Vec<_>, Vec<_>) = groups.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let misplaced = misplaced.into_iter().flatten().take(MOST_MISPLACED).collect();
         Ok(Roll { groups, misplaced, per_group: geometry.inodes_per_group })

@@ -150,7 +150,7 @@ crate::finding::codes! {
         repair: "corrects the count",
         e2fsck: ["PR_5_FREE_DIR_COUNT_GROUP"];
     // After pass 5.
-    QUOTA_USAGE = "ext-quota-usage", Warning,
+    QUOTA_USAGE = "ext-quota-usage", Damage,
         "a quota file records another usage than there is",
         explain: "Limits are applied to wrong sums; no file is touched.",
         repair: "corrects the quota file",
