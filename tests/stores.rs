@@ -83,6 +83,16 @@ impl Case {
         self.is_below(got.path());
     }
 
+    /// What rclone fetches is, once its metadata is restored, what was on the disk: names, owners, links and all.
+    #[track_caller]
+    fn becomes_what_it_was(&self, remote: &str) {
+        let got = Scratch::new();
+        run(rclone().args(["copy", "-q", remote]).arg(got.path()), b"").exits(0);
+        run(self.offmount(&[]).arg("restore-metadata").arg(got.path()), b"").exits(0);
+        let mounted = Mounted::read_only(&self.image, "noload");
+        assert_eq!(copying::rsync_differences(mounted.path(), got.path()), "");
+    }
+
     /// What stands in a directory is what the image holds.
     #[track_caller]
     fn is_below(&self, directory: &Path) {
@@ -179,6 +189,7 @@ fn swift() {
     let settings = [("ST_AUTH", &*auth), ("ST_USER", "test:tester"), ("ST_KEY", "testing")];
     case.copies_twice("swift://plain/a folder", &settings);
     case.is_in(&format!("{remote}plain/a folder"));
+    case.becomes_what_it_was(&format!("{remote}plain/a folder"));
 
     let wrong = [("ST_AUTH", &*auth), ("ST_USER", "test:tester"), ("ST_KEY", "wrong")];
     let refused = run(&mut case.copy("swift://plain", &wrong), b"").exits(2);

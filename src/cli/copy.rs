@@ -36,8 +36,8 @@ below it, or a glob ('/home/*/.ssh').
 
 A file appears under its final name only when it is complete. What stands there already is never replaced unless
 --overwrite is given. Run the same command again to go on with what is missing, also inside a large file (--resume says
-the same). offmount's own files (manifest.jsonl,
-B3SUMS) go to .offmount in the destination.
+the same). A WebDAV server can not be sent the rest of a file: there the file in flight is begun anew. A tar archive can not
+be gone on with at all: FILE must not exist, and one that broke off has no end. offmount's own files (manifest.jsonl, B3SUMS) go to .offmount in the destination.
 
 With --only-doomed a temporary copy of each volume's metadata (in TMPDIR) is repaired first. Run the same command without
 it afterwards to bring out the rest.
@@ -61,6 +61,10 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     remote: RemoteArguments,
+
+    /// Compress the archive of --to tar: (zstd)
+    #[arg(long)]
+    zstd: bool,
 
     /// Leave out what matches, with everything below (several may be given)
     #[arg(long, value_name = "GLOB", help_heading = WHICH)]
@@ -463,17 +467,40 @@ fn copy_out(session: &Session, arguments: &Arguments, request: &Request<'_>) -> 
 fn destination(arguments: &Arguments) -> Result<Destination, Stop> {
     match &arguments.to {
         _ if arguments.dry_run => Ok(Destination::Tar(Box::new(std::io::sink()))),
+        To::Directory(_) | To::Url(_) if arguments.zstd => {
+            Err(Stop::Failed("--zstd is for archives: --to tar:FILE --zstd".into()))
+        }
         To::Directory(path) => Ok(Destination::Directory(path.clone())),
-        To::Tar(path) if path == Path::new("-") => Ok(Destination::Tar(Box::new(std::io::stdout()))),
+        To::Tar(path) if path == Path::new("-") => archive(std::io::stdout(), arguments.zstd),
         To::Tar(path) => {
-            let file = std::fs::File::create_new(path).map_err(|error| Stop::with_file("make", path, &error))?;
-            Ok(Destination::Tar(Box::new(file)))
+            let file = std::fs::File::create_new(path).map_err(|error| archive_not_made(path, &error))?;
+            archive(file, arguments.zstd)
         }
         To::Url(url) => {
             let state = arguments.remote.state(url)?;
             Ok(Destination::Remote { store: arguments.remote.open(url, false)?, state })
         }
     }
+}
+
+fn archive_not_made(path: &Path, error: &std::io::Error) -> Stop {
+    if error.kind() == std::io::ErrorKind::AlreadyExists {
+        let shown = path.display();
+        return Stop::Failed(format!(
+            "{shown} is there already, and an archive can not be gone on with: name another file"
+        ));
+    }
+    Stop::with_file("make", path, error)
+}
+
+fn archive(out: impl Write + Send + 'static, compressed: bool) -> Result<Destination, Stop> {
+    if !compressed {
+        return Ok(Destination::Tar(Box::new(out)));
+    }
+    #[cfg(feature = "zstd")]
+    return Ok(Destination::Tar(Box::new(crate::sink::tar::zstd::Zstd::new(out)?)));
+    #[cfg(not(feature = "zstd"))]
+    Err(Stop::Failed("this offmount was built without --zstd (cargo feature `zstd`)".into()))
 }
 
 /// Shows what a dry run would copy.

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::journal::Journal;
 use super::pace::Pace;
+use super::patience::Luck;
 use super::place::Places;
 use super::previous::Previous;
 use super::{Hashes, Part, Request, Stopped};
@@ -42,6 +43,8 @@ pub struct Job<'a> {
     listed: Vec<HashMap<u64, Vec<Flaw>>>,
     /// Files of which further names are still to come, by their first item.
     linked: Mutex<HashMap<(u16, ItemId), Arc<Record>>>,
+    /// What the destination took so far.
+    pub luck: Luck,
     pace: Option<Pace>,
     stopped: AtomicBool,
     why: Mutex<Option<Stopped>>,
@@ -93,6 +96,7 @@ impl<'a> Job<'a> {
             identities: request.parts.iter().map(identity).collect(),
             listed: request.parts.iter().map(|part| flaws_by_node(part.tree)).collect(),
             linked: Mutex::default(),
+            luck: Luck::default(),
             pace: request.bandwidth.map(Pace::new),
             stopped: AtomicBool::new(false),
             why: Mutex::default(),

@@ -122,6 +122,11 @@ impl Journal {
         (sent.source == hex(source) && sent.part_size == part_size).then(|| sent.clone())
     }
 
+    /// How many parts of a file are known to have been taken.
+    pub fn parts_sent(&self, path: &[u8]) -> usize {
+        self.lock().sent.get(&key(path)).map_or(0, |sent| sent.hashes.len())
+    }
+
     /// A file is begun.
     pub fn begin(&self, path: &[u8], source: &Key, part_size: u64, token: Token) -> io::Result<()> {
         let half = Half { token, marks: Vec::new() };
@@ -151,7 +156,9 @@ impl Journal {
     /// A file is complete, or given up.
     pub fn over(&self, path: &[u8]) -> io::Result<()> {
         let mut state = self.lock();
-        state.sent.remove(&key(path));
+        if state.sent.remove(&key(path)).is_none() {
+            return Ok(());
+        }
         state.write(&Line { over: true, ..Line::of(key(path)) })
     }
 

@@ -156,13 +156,24 @@ impl Job<'_> {
 
     /// Copies one file.
     pub fn copy_file(&self, file: &Planned, it: &Opened<'_>, lane: &mut Lane) -> Record {
-        let mut patience = Patience::new();
+        let (mut patience, mut sent) = (Patience::new(), 0);
         loop {
             let mut record = self.record(file.part, file.item, Some(&it.node));
             match self.try_file(file, it, lane, &mut record) {
-                Ok(()) => return record,
-                Err(Halt::Failure(Failure::Passing(_))) if !self.is_stopped() && patience.wait(self.progress) => {}
+                Ok(()) => {
+                    self.luck.note();
+                    return record;
+                }
                 Err(halt) => {
+                    // Each attempt that sent more of the file than the last achieved something.
+                    let now = self.journal.map_or(0, |journal| journal.parts_sent(&record.path));
+                    if now > std::mem::replace(&mut sent, now) {
+                        patience = Patience::new();
+                    }
+                    let may_pass = matches!(halt, Halt::Failure(Failure::Passing(_))) && !self.is_stopped();
+                    if may_pass && patience.wait(self.progress, &self.luck) {
+                        continue;
+                    }
                     self.settle(&mut record, halt);
                     return record;
                 }
@@ -228,6 +239,10 @@ impl Job<'_> {
                     record.status = Status::AlreadyThere;
                     (record.unkept, record.etag) = (unkept, etag);
                     note_content(record, read, entry.data);
+                    // What an attempt left that was killed at its very end is of no use any more.
+                    self.journal
+                        .map_or(Ok(()), |journal| journal.over(entry.path))
+                        .map_err(super::parts::not_written)?;
                     return Ok(());
                 }
             }

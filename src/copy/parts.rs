@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use super::job::{Halt, Job};
 use super::journal::{Journal, PartHash, Sent};
 use super::lane::{ContentRead, Lane};
+use super::patience::Luck;
 use super::plan::Planned;
 use super::previous::fingerprint;
 use crate::fs::content::{Content, Run};
@@ -44,7 +45,9 @@ impl Job<'_> {
                 0 => journal.begin(path, &source, part_size, drain.token()).map_err(not_written)?,
                 held => journal.go_on(path, held).map_err(not_written)?,
             }
-            if let Some(done) = self.send(it, Parts::new(drain, part_size, journal, path, Some(sent)), lane)? {
+            if let Some(done) =
+                self.send(it, Parts::new(drain, part_size, (journal, &self.luck), path, Some(sent)), lane)?
+            {
                 return Ok(done);
             }
             // It was another source's, or is not what was sent.
@@ -52,7 +55,7 @@ impl Job<'_> {
         }
         let drain = self.sink.create(it.entry, None)?;
         journal.begin(path, &source, part_size, drain.token()).map_err(not_written)?;
-        let done = self.send(it, Parts::new(drain, part_size, journal, path, None), lane)?;
+        let done = self.send(it, Parts::new(drain, part_size, (journal, &self.luck), path, None), lane)?;
         done.ok_or_else(|| Failure::Refused("its beginning was not what it had just been".into()).into())
     }
 
@@ -89,7 +92,8 @@ impl Job<'_> {
     }
 }
 
-fn not_written(error: std::io::Error) -> Failure {
+/// The journal could not be written.
+pub fn not_written(error: std::io::Error) -> Failure {
     Failure::of("writing the journal", error)
 }
 
@@ -98,6 +102,7 @@ struct Parts<'a> {
     drain: Box<dyn Drain + 'a>,
     part_size: u64,
     journal: &'a Journal,
+    luck: &'a Luck,
     path: &'a [u8],
     /// Hashes of the parts that the destination holds.
     known: Vec<PartHash>,
@@ -117,7 +122,7 @@ impl<'a> Parts<'a> {
     fn new(
         drain: Box<dyn Drain + 'a>,
         part_size: u64,
-        journal: &'a Journal,
+        (journal, luck): (&'a Journal, &'a Luck),
         path: &'a [u8],
         sent: Option<Sent>,
     ) -> Self {
@@ -127,6 +132,7 @@ impl<'a> Parts<'a> {
             drain,
             part_size,
             journal,
+            luck,
             path,
             known,
             held,
@@ -162,6 +168,7 @@ impl<'a> Parts<'a> {
         for mark in self.drain.taken()? {
             let Some(hash) = self.sent.pop_front() else { break };
             self.journal.part(self.path, hash, mark).map_err(not_written)?;
+            self.luck.note();
         }
         Ok(())
     }

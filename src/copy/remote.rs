@@ -4,7 +4,7 @@
 //! that is. The next run reads them here; where they are gone, or another machine wrote newer ones, from the destination.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::previous::Previous;
@@ -17,6 +17,9 @@ use crate::sink::{Failure, Store};
 
 /// Files taken at a time where a store does not say.
 const LANES: usize = 4;
+
+/// Longest first line of a manifest that is compared.
+const FIRST_LINE: u64 = 1 << 20;
 
 /// Copies what `request` selects to `store`, with its state in the directory `state` of this machine.
 pub fn to_remote(
@@ -58,10 +61,16 @@ fn fetch_manifest(store: &dyn Store, folder: &Folder) -> Result<(), Error> {
     let failed = |error| Error::Destination("reading the manifest in the destination".into(), error);
     let refused = |failure: Failure| failed(io::Error::other(failure.to_string()));
     let here = folder.open_file(NAME).map_err(failed)?;
-    let here = here.map(|file| file.metadata().map(|it| it.len())).transpose().map_err(failed)?;
+    let size = here.as_ref().map(|file| file.metadata().map(|it| it.len())).transpose().map_err(failed)?;
     let path = format!("{FOLDER}/{NAME}");
     let there = store.standing(path.as_bytes()).map_err(refused)?.map(|standing| standing.size);
-    if there.is_none() || there == here {
+    if there.is_none() {
+        return Ok(());
+    }
+    if let Some(here) = here.filter(|_| there == size)
+        && let Some(there) = store.get_own(NAME).map_err(refused)?
+        && first_line(here).map_err(failed)? == first_line(there).map_err(failed)?
+    {
         return Ok(());
     }
     let Some(mut manifest) = store.get_own(NAME).map_err(refused)? else { return Ok(()) };
@@ -69,6 +78,13 @@ fn fetch_manifest(store: &dyn Store, folder: &Folder) -> Result<(), Error> {
     let mut file = folder.create(&format!("{name}.fetched")).map_err(failed)?;
     copy_all(&mut *manifest, &mut file).map_err(failed)?;
     folder.rename(&format!("{name}.fetched"), &name).map_err(failed)
+}
+
+/// The first line of a manifest, which says when its run began: no two have the same.
+fn first_line(manifest: impl Read) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    BufReader::new(manifest.take(FIRST_LINE)).read_until(b'\n', &mut line)?;
+    Ok(line)
 }
 
 fn copy_all(from: &mut dyn Read, to: &mut File) -> io::Result<()> {

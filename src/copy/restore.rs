@@ -12,7 +12,7 @@ use crate::manifest::{Line, NAME, Reader, Record, Status, parse};
 use crate::node::Kind;
 use crate::progress::{Progress, Unit};
 use crate::sink::local::Local;
-use crate::sink::{Entry, Failure, Made, Sink};
+use crate::sink::{Entry, Failure, Made, Sink, key};
 
 /// What restoring came to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -65,6 +65,11 @@ pub fn restore(dir: &Path, manifest: Option<&Path>, progress: &dyn Progress) -> 
         run.progress.advance(1);
         match record.kind {
             Kind::Directory => {}
+            Kind::File => {
+                // What can not be renamed is told as missing.
+                run.tried(&record, |run| run.give_name(&record));
+                run.name(&record);
+            }
             _ => run.name(&record),
         }
     })?;
@@ -146,6 +151,20 @@ impl Run<'_> {
         if let Some(made) = self.tried(record, |run| run.local.finish_directory(&entry)) {
             self.restored.directories += 1;
             self.count_unkept(made);
+        }
+    }
+
+    /// Gives a file the name it had, where a store could hold it only under another one.
+    fn give_name(&mut self, record: &Record) -> Result<(), Failure> {
+        let name_there = key::encode(&record.path);
+        if name_there.as_bytes() == record.path || self.local.standing(&record.path)?.is_some() {
+            return Ok(());
+        }
+        match self.local.standing(name_there.as_bytes())? {
+            Some(standing) if standing.kind == Kind::File && standing.size == record.size => {
+                self.local.move_to(name_there.as_bytes(), &record.path)
+            }
+            _ => Ok(()),
         }
     }
 

@@ -34,6 +34,7 @@ pub fn encode(path: &[u8]) -> Cow<'_, str> {
 }
 
 /// The path that has a name in a store.
+#[cfg_attr(not(any(feature = "object-stores", feature = "swift", feature = "webdav")), allow(dead_code))]
 pub fn decode(key: &str) -> Vec<u8> {
     let (mut path, mut rest) = (Vec::with_capacity(key.len()), key.as_bytes());
     while let [first, after @ ..] = rest {

@@ -4,11 +4,12 @@
 //! destinations have in common whose files can be read back, and how to add a remote one. A sink never follows a link
 //! and never writes outside its destination, whatever the names it is given.
 
+#[cfg(any(feature = "object-stores", feature = "swift", feature = "webdav"))]
+mod budget;
 pub mod half;
 #[cfg(any(feature = "swift", feature = "webdav"))]
 mod http;
-#[cfg(any(feature = "object-stores", feature = "swift", feature = "webdav"))]
-mod key;
+pub mod key;
 #[cfg(any(feature = "object-stores", feature = "swift", feature = "webdav"))]
 mod lacks;
 pub mod local;

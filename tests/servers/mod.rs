@@ -16,6 +16,8 @@ pub struct Server {
     /// Where it listens.
     pub port: u16,
     scratch: Option<Scratch>,
+    /// A file with the numbers of processes that left its process group.
+    pids: Option<PathBuf>,
 }
 
 impl Server {
@@ -30,12 +32,14 @@ impl Server {
             assert!(began.elapsed() < Duration::from_secs(60), "{command:?} does not listen");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Server { child, port, scratch: None }
+        Server { child, port, scratch: None, pids: None }
     }
 
     /// Kills it, with SIGKILL, as a power cut would.
     pub fn kill(&mut self) {
-        run(system("kill").args(["-9", "--", &format!("-{}", self.child.id())]), b"");
+        let pids = self.pids.as_ref().and_then(|pids| std::fs::read_to_string(pids).ok()).unwrap_or_default();
+        let group = format!("-{}", self.child.id());
+        run(system("kill").args(["-9", "--", &group]).args(pids.split_whitespace()), b"");
         self.child.wait().expect("a child");
     }
 }
@@ -67,20 +71,34 @@ pub fn free_ports(count: u16) -> u16 {
 
 /// OpenStack Swift, with its S3 interface; user `test:tester`, key `testing`.
 pub fn swift() -> Server {
-    let (scratch, port) = (Scratch::new(), free_ports(5));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/swift.sh");
-    let mut command = system("bash");
-    command.arg(script).arg(scratch.path()).arg(port.to_string());
-    let mut server = Server::start(command, port);
-    // The proxy listens before the servers behind it do.
-    (1..=4).for_each(|n| wait_for(port + n));
+    let scratch = Scratch::new();
+    let mut server = swift_in(scratch.path(), free_ports(5));
     server.scratch = Some(scratch);
     server
 }
 
-fn wait_for(port: u16) {
+/// The same with what it holds in a directory, for one that comes back.
+pub fn swift_in(directory: &Path, port: u16) -> Server {
+    swift_with(directory, port, &[])
+}
+
+/// The same with settings of its script.
+pub fn swift_with(directory: &Path, port: u16, settings: &[(&str, &str)]) -> Server {
+    // One that was killed may take a moment to let go of its ports.
+    (0..=4).for_each(|n| wait_until(|| TcpListener::bind((Ipv4Addr::LOCALHOST, port + n)).is_ok()));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/swift.sh");
+    let mut command = system("bash");
+    command.arg(script).arg(directory).arg(port.to_string()).envs(settings.iter().copied());
+    let mut server = Server::start(command, port);
+    server.pids = Some(directory.join("pids"));
+    // The proxy listens before the servers behind it do.
+    (1..=4).for_each(|n| wait_until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port + n)).is_ok()));
+    server
+}
+
+fn wait_until(mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() && began.elapsed() < Duration::from_secs(60) {
+    while !is_so() && began.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # tests/servers/swift.sh DIR PORT: OpenStack Swift on the loopback address, of one node, until standard input ends. Its proxy
-# listens on PORT and speaks Swift (tempauth) and S3; user test:tester, key testing. The ports after PORT are used too.
+# listens on PORT and speaks Swift (tempauth) and S3; user test:tester, key testing; user test:guest, key visiting, may do
+# nothing. TOKEN_LIFE: seconds for which a token is good. The ports after PORT are used too.
 set -u
 dir=$1 port=$2
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -10,9 +11,11 @@ printf '[swift-hash]\nswift_hash_path_suffix = offmount\n[storage-policy:0]\nnam
 
 # server NAME PORT: the ring and the settings of one kind of server.
 server() {
-  swift-ring-builder "$dir/etc/$1.builder" create 6 1 1
-  swift-ring-builder "$dir/etc/$1.builder" add "r1z1-127.0.0.1:$2/one" 1
-  swift-ring-builder "$dir/etc/$1.builder" rebalance
+  if [ ! -e "$dir/etc/$1.ring.gz" ]; then
+    swift-ring-builder "$dir/etc/$1.builder" create 6 1 1
+    swift-ring-builder "$dir/etc/$1.builder" add "r1z1-127.0.0.1:$2/one" 1
+    swift-ring-builder "$dir/etc/$1.builder" rebalance
+  fi
   cat >"$dir/etc/$1-server.conf" <<END
 [DEFAULT]
 bind_ip = 127.0.0.1
@@ -41,7 +44,7 @@ user = $(id -un)
 workers = 0
 swift_dir = $dir/etc
 [pipeline:main]
-pipeline = catch_errors cache listing_formats bulk s3api tempauth slo dlo proxy-server
+pipeline = catch_errors cache listing_formats bulk s3api tempauth container_quotas slo dlo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -60,16 +63,24 @@ use = egg:swift#s3api
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin
+user_test_guest = visiting
+token_life = ${TOKEN_LIFE:-86400}
+[filter:container_quotas]
+use = egg:swift#container_quotas
 [filter:slo]
 use = egg:swift#slo
 [filter:dlo]
 use = egg:swift#dlo
 END
 
+# Each makes itself the head of a session: who kills this script must kill them too, by their numbers.
 exec 3<&0 </dev/null
+: >"$dir/pids"
 memcached -u "$(id -un)" -l 127.0.0.1 -p $((port + 4)) >"$dir/logs/memcached" 2>&1 &
+echo $! >>"$dir/pids"
 for name in account container object proxy; do
   "swift-$name-server" "$dir/etc/$name-server.conf" >"$dir/logs/$name" 2>&1 &
+  echo $! >>"$dir/pids"
 done
 trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
 cat <&3 >/dev/null

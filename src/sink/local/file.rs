@@ -90,7 +90,7 @@ impl<'a> Writing<'a> {
     /// Gives the complete file its name.
     fn appear(&self) -> Result<(), Errno> {
         match &self.temporary {
-            Some(temporary) => rename_new(temporary, &self.parent, self.name),
+            Some(temporary) => rename_new((temporary.directory, temporary.name.as_bytes()), (&self.parent, self.name)),
             None => self.link(&self.parent, self.name),
         }
     }
@@ -171,8 +171,7 @@ fn named(local: &Local, mode: Mode) -> Result<(OwnedFd, Option<Temporary<'_>>), 
 }
 
 /// Renames without replacing anything, also where the filesystem has no call for that.
-fn rename_new(temporary: &Temporary<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
-    let from = (temporary.directory, &*temporary.name);
+pub fn rename_new(from: (&OwnedFd, &[u8]), (parent, name): (&OwnedFd, &[u8])) -> Result<(), Errno> {
     match renameat_with(from.0, from.1, parent, name, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS) => {}
         done => return done,

@@ -120,6 +120,25 @@ impl Local {
         Ok(rustix::fs::fstatvfs(self.below.root())?.f_frsize.max(512))
     }
 
+    /// Gives what stands at `from` the path `to`, where nothing stands. Directories that are left empty go.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn move_to(&self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
+        let opening = |path| self.below.parent(path).map_err(|e| failed("opening its directory", e));
+        let ((old, old_name), (new, new_name)) = (opening(from)?, opening(to)?);
+        file::rename_new((&*old, old_name), (&*new, new_name)).map_err(|e| failed("naming it", e))?;
+        let mut above = from;
+        while let Some(slash) = above.iter().rposition(|&b| b == b'/') {
+            above = &above[..slash];
+            let (parent, name) = opening(above)?;
+            if unlinkat(&*parent, name, AtFlags::REMOVEDIR).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn note_older(&self, path: &[u8]) {
         self.older.lock().unwrap_or_else(PoisonError::into_inner).insert(key(path));
     }

@@ -77,8 +77,14 @@ pub trait Bucket: Send + Sync {
     /// [`Failure`].
     fn complete(&self, key: &str, upload: &str, parts: &[Part]) -> Result<String, Failure>;
 
-    /// Forgets an upload and its parts.
+    /// Forgets an upload and its parts, unless the object was made of them.
     fn abort(&self, key: &str, upload: &str);
+
+    /// Removes an object, if it is there.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn delete(&self, key: &str) -> Result<(), Failure>;
 
     /// Some bytes of an object.
     ///

@@ -5,7 +5,6 @@
 //! modes, times) the manifest keeps alone.
 
 mod bucket;
-mod budget;
 mod index;
 mod reading;
 pub mod tag;
@@ -13,15 +12,19 @@ mod upload;
 
 pub use bucket::{Bucket, Object, Part, Rules};
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use self::budget::Budget;
+use serde::{Deserialize, Serialize};
+
 use self::index::{Index, Named};
 use self::reading::Reading;
 use self::upload::Upload;
-use super::{Drain, Entry, Failure, Found, Half, Limits, Made, ReadBack, Sink, Standing, Store, key, lacks};
+use super::budget::{Budget, Share};
+use super::{Drain, Entry, Failure, Found, Half, Limits, Made, ReadBack, Sink, Standing, Store, Token, key, lacks};
 use crate::bytes::Span;
 use crate::name::OWN_FOLDER;
 use crate::node::Kind;
@@ -31,13 +34,26 @@ use crate::time::Time;
 const NAME: &str = "an object store";
 
 /// Bytes of a part, unless there would be too many: so much is kept in memory, and sent anew after an interruption.
-const PART: u64 = 8 << 20;
+const PART: u64 = 5 << 20;
+
+/// Where in offmount's own folder stands which uploads were begun and are not done.
+const UPLOADS: &str = "uploads/";
+
+/// Longest note of an upload.
+const NOTE_MAX: u64 = 64 << 10;
 
 /// Parts and small files held in memory at a time, over all lanes.
 const MEMORY: u64 = 48 << 20;
 
 /// Parts sent at a time.
 const SENDERS: usize = 6;
+
+/// Bytes of parts and files on the line at a time: what is lost with it, but for small files. A line of 100 ms over which
+/// 200 MB/s fit is full with as many.
+const ON_LINE: u64 = 20 << 20;
+
+/// Requests up to this size are always sent at once.
+const SMALL: u64 = 256 << 10;
 
 /// Files taken at a time: each request waits for an answer from far away.
 const LANES: usize = 16;
@@ -56,7 +72,17 @@ pub struct Objects {
     found: Found,
     index: OnceLock<Option<Index>>,
     budget: Arc<Budget>,
+    line: Arc<Budget>,
     senders: rayon::ThreadPool,
+    /// This run began an upload of parts.
+    has_uploads: AtomicBool,
+}
+
+/// An upload of parts, as it is noted in the store: whoever comes later, from wherever, can forget it.
+#[derive(Serialize, Deserialize)]
+struct Noted {
+    key: String,
+    upload: String,
 }
 
 impl Objects {
@@ -71,8 +97,9 @@ impl Objects {
         }
         let senders = rayon::ThreadPoolBuilder::new().num_threads(SENDERS).thread_name(|n| format!("part-{n}")).build();
         let senders = senders.map_err(|error| Failure::Gone(io::Error::other(error)))?;
-        let budget = Budget::new(MEMORY);
-        let mut it = Objects { bucket, prefix, found: Found::Empty, index: OnceLock::new(), budget, senders };
+        let (budget, line, has_uploads) = (Budget::new(MEMORY), Budget::new(ON_LINE), AtomicBool::new(false));
+        let mut it =
+            Objects { bucket, prefix, found: Found::Empty, index: OnceLock::new(), budget, line, senders, has_uploads };
         it.found = it.look()?;
         Ok(it)
     }
@@ -121,6 +148,37 @@ impl Objects {
         PART.max(rules.part_min).max(least)
     }
 
+    /// A share of the line for a request of so many bytes.
+    fn line(line: &Arc<Budget>, bytes: usize) -> Option<Share> {
+        (bytes as u64 > SMALL).then(|| line.take(bytes as u64))
+    }
+
+    /// Where an upload is noted.
+    fn note_of(&self, upload: &str) -> String {
+        self.own(&format!("{UPLOADS}{}", &blake3::hash(upload.as_bytes()).to_hex()[..32]))
+    }
+
+    /// Begins an object of parts, and notes that in the store.
+    fn begin(&self, key: &str) -> Result<String, Failure> {
+        let upload = self.bucket.begin(key)?;
+        self.has_uploads.store(true, Ordering::Relaxed);
+        let noted = Noted { key: key.to_owned(), upload };
+        let note = serde_json::to_vec(&noted).unwrap_or_default();
+        self.bucket.put(&self.note_of(&noted.upload), note)?;
+        Ok(noted.upload)
+    }
+
+    /// An upload is over: its note goes. Where it can not go, a later run finds that there is nothing to forget.
+    fn end(&self, upload: &str) {
+        let _ = self.bucket.delete(&self.note_of(upload));
+    }
+
+    /// Forgets an upload and its parts.
+    fn abort(&self, key: &str, upload: &str) {
+        self.bucket.abort(key, upload);
+        self.end(upload);
+    }
+
     /// Sends one of offmount's own files.
     fn send(&self, name: &str, file: &mut &File) -> Result<(), Failure> {
         let reading = |error: io::Error| Failure::Refused(format!("reading {name}: {error}"));
@@ -151,7 +209,11 @@ impl Sink for Objects {
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
-        let (kind, object) = match self.named(path)? {
+        let named = match path {
+            b"" | b"." => Some(Named::Directory),
+            path => self.named(path)?,
+        };
+        let (kind, object) = match named {
             None => return Ok(None),
             Some(Named::Object(object)) => (Kind::File, object),
             Some(Named::Directory) => (Kind::Directory, Object::default()),
@@ -184,6 +246,27 @@ impl Sink for Objects {
 
     fn part_size(&self, size: u64) -> Option<u64> {
         Some(self.part(size))
+    }
+
+    fn sweep(&self, kept: &[&Token]) -> Result<(), Failure> {
+        if self.found == Found::Empty && !self.has_uploads.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let kept: HashSet<&str> = kept.iter().filter_map(|token| token.get("upload")?.as_str()).collect();
+        let mut notes = Vec::new();
+        self.bucket.list(&self.own(UPLOADS), false, &mut |key, object| {
+            notes.push((key.to_owned(), object.size.min(NOTE_MAX)));
+            true
+        })?;
+        for (key, size) in notes {
+            let Ok(text) = self.bucket.get(&key, 0..size) else { continue };
+            match serde_json::from_slice::<Noted>(&text) {
+                Ok(noted) if kept.contains(&*noted.upload) => {}
+                Ok(noted) => self.abort(&noted.key, &noted.upload),
+                Err(_) => drop(self.bucket.delete(&key)),
+            }
+        }
+        Ok(())
     }
 
     fn create<'a>(&'a self, entry: &'a Entry<'a>, half: Option<&Half>) -> Result<Box<dyn Drain + 'a>, Failure> {

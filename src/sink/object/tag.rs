@@ -26,6 +26,18 @@ pub fn of_segments(parts: &[Part]) -> String {
     hex(&hasher.finalize())
 }
 
+/// The tag of an object of parts in S3.
+fn of_parts(parts: &[Part]) -> String {
+    let mut hasher = Md5::new();
+    parts.iter().for_each(|part| hasher.update(part.md5));
+    format!("{}-{}", hex(&hasher.finalize()), parts.len())
+}
+
+/// True for the tag that one of the services gives an object of these parts.
+pub fn is_of(tag: &str, parts: &[Part]) -> bool {
+    tag == of_parts(parts) || tag == of_segments(parts)
+}
+
 /// An MD5 of its hexadecimal digits.
 pub fn parse(digits: &str) -> Option<[u8; 16]> {
     let mut md5 = [0; 16];

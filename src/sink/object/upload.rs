@@ -4,8 +4,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::Share;
 use super::{NAME, Objects, Part, tag};
+use crate::sink::budget::Share;
 use crate::sink::{Committed, Drain, Entry, Failure, Half, Mark, Token, lacks};
 
 /// What finds an upload again.
@@ -67,7 +67,7 @@ impl<'a> Upload<'a> {
             stays: false,
         };
         if size > part && !half.is_some_and(|half| it.go_on(half)) {
-            it.upload = Some(objects.bucket.begin(&it.key)?);
+            it.upload = Some(objects.begin(&it.key)?);
         }
         Ok(it)
     }
@@ -139,12 +139,14 @@ impl<'a> Upload<'a> {
         let Some(upload) = self.upload.clone() else { return Ok(()) };
         let (body, share, number) = (std::mem::take(&mut self.buffer), self.share.take(), self.parts.len());
         let (bucket, key, answer) = (self.objects.bucket.clone(), self.key.clone(), self.answers.0.clone());
+        let line = self.objects.line.clone();
         self.parts.push(None);
         self.on_way += 1;
         self.objects.senders.spawn(move || {
             let (md5, size) = (tag::md5(&body), body.len() as u64);
+            let on_line = Objects::line(&line, body.len());
             let sent = bucket.put_part(&key, &upload, number, body).map(|tag| Part { tag, md5, size });
-            drop(share);
+            drop((share, on_line));
             // Nobody listens any more where the upload was given up.
             let _ = answer.send((number, sent));
         });
@@ -196,6 +198,7 @@ impl<'a> Upload<'a> {
         self.zeros_to(self.size)?;
         let bucket = self.objects.bucket.clone();
         let Some(upload) = self.upload.clone() else {
+            let _on_line = Objects::line(&self.objects.line, self.buffer.len());
             return bucket.put(&self.key, std::mem::take(&mut self.buffer));
         };
         if !self.buffer.is_empty() {
@@ -203,9 +206,21 @@ impl<'a> Upload<'a> {
         }
         self.wait()?;
         let parts: Vec<Part> = self.parts.iter().flatten().cloned().collect();
-        let tag = bucket.complete(&self.key, &upload, &parts)?;
+        let tag = match bucket.complete(&self.key, &upload, &parts) {
+            Ok(tag) => tag,
+            // It may have been done, and only the answer was lost.
+            Err(failure) => self.done_before(&parts).ok_or(failure)?,
+        };
         self.stays = true;
+        self.objects.end(&upload);
         Ok(tag)
+    }
+
+    /// The tag of the object, if it is there already, of these very parts.
+    fn done_before(&self, parts: &[Part]) -> Option<String> {
+        let object = self.objects.bucket.find(&self.key).ok()??;
+        let is_it = object.size == self.size && tag::is_of(&object.tag, parts);
+        is_it.then_some(object.tag)
     }
 }
 
@@ -214,7 +229,7 @@ impl Drop for Upload<'_> {
         // A part that arrives after the upload was forgotten would be left over.
         let _ = self.wait();
         if let Some(upload) = self.upload.as_ref().filter(|_| !self.stays) {
-            self.objects.bucket.abort(&self.key, upload);
+            self.objects.abort(&self.key, upload);
         }
     }
 }

@@ -32,6 +32,8 @@ pub fn judge(error: &Error, bucket: &str) -> Failure {
         "NoSuchUpload" | "InvalidPart" => Failure::Refused(
             "the store does not know the parts any more that were sent: they are sent anew next time".into(),
         ),
+        // Swift's quotas, as its S3 interface tells them.
+        "EntityTooLarge" if element(&text, "Message").is_some_and(|why| why.contains("quota")) => Failure::Full,
         "EntityTooLarge" => Failure::Refused("the store takes no object as large".into()),
         "KeyTooLongError" => Failure::Refused("the path is longer than the names that the store takes".into()),
         _ => by_kind(error, &text, bucket),

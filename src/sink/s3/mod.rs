@@ -187,6 +187,14 @@ impl Bucket for Cloud {
         }
     }
 
+    fn delete(&self, key: &str) -> Result<(), Failure> {
+        let path = path(key)?;
+        match self.runtime.block_on(self.backend.delete(&path)) {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(judge(&error, &self.bucket)),
+        }
+    }
+
     fn get(&self, key: &str, range: Range<u64>) -> Result<Vec<u8>, Failure> {
         let path = path(key)?;
         Ok(self.wait(self.backend.get_range(&path, range))?.into())

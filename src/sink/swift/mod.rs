@@ -78,12 +78,18 @@ impl Swift {
     /// Sends a request below the account; logs in again where the token is no longer good.
     fn send(&self, method: &str, path: &str, headers: &[Header<'_>], body: &[u8]) -> Result<Answer, Failure> {
         let session = self.session();
-        let answer = self.send_as(&session, method, path, headers, body)?;
-        if answer.status() != 401 {
-            return Ok(answer);
+        match self.send_as(&session, method, path, headers, body) {
+            Ok(answer) if answer.status() == 401 => {}
+            // A server may end the connection where it refuses the token, before it takes all of the body.
+            Err(Failure::Passing(_)) if !body.is_empty() && self.is_expired(&session) => {}
+            done => return done,
         }
         let renewed = self.renew(&session)?;
         self.send_as(&renewed, method, path, headers, body)
+    }
+
+    fn is_expired(&self, session: &Session) -> bool {
+        self.send_as(session, "HEAD", "", &[], b"").is_ok_and(|answer| answer.status() == 401)
     }
 
     fn send_as(
@@ -198,9 +204,30 @@ impl Swift {
         Ok(Object { size: line.bytes, tag: tag::plain(&tag) })
     }
 
+    /// True if an object is made of the parts of an upload, or if that can not be found out.
+    fn is_made_of(&self, key: &str, upload: &str) -> bool {
+        let asked = self.send("GET", &format!("{}?multipart-manifest=get", self.object(key)), &[], b"");
+        let Ok(answer) = asked else { return true };
+        match answer.status() {
+            404 => false,
+            200..=299 => {
+                let names = |text: &str| text.contains(upload);
+                let is_dynamic = answer.header("X-Object-Manifest").is_some_and(|above| names(&decoded(above)));
+                let is_static = answer.header("X-Static-Large-Object").is_some();
+                is_dynamic
+                    || is_static && answer.body(64 << 20).map_or(true, |body| names(&String::from_utf8_lossy(&body)))
+            }
+            _ => true,
+        }
+    }
+
     fn tag_of(answer: &Answer) -> String {
         answer.header("Etag").map(tag::plain).unwrap_or_default()
     }
+}
+
+fn decoded(text: &str) -> String {
+    String::from_utf8_lossy(&super::key::unescaped(text)).into_owned()
 }
 
 impl Bucket for Swift {
@@ -276,7 +303,15 @@ impl Bucket for Swift {
         Ok(tag::of_segments(parts))
     }
 
-    fn abort(&self, _key: &str, upload: &str) {
+    fn delete(&self, key: &str) -> Result<(), Failure> {
+        let answer = self.send("DELETE", &self.object(key), &[], b"")?;
+        if answer.status() == 404 { Ok(()) } else { self.good(answer).map(drop) }
+    }
+
+    fn abort(&self, key: &str, upload: &str) {
+        if self.is_made_of(key, upload) {
+            return;
+        }
         let above = format!("{upload}/");
         while let Ok(page) = self.page(&self.segments(), &above, false, "") {
             let paths =

@@ -2,6 +2,7 @@
 
 use tar::{EntryType, Header};
 
+use super::acl;
 use super::pax::{Records, time};
 use crate::bytes::Span;
 use crate::node::{Kind, Unkept, Xattr};
@@ -163,6 +164,10 @@ impl<'a> Member<'a> {
         }
         for xattr in self.xattrs {
             records.add_xattr(&xattr.name, &xattr.value);
+            // For `tar --acls`, which restores them with no word about attributes.
+            if let (Some(key), Some(list)) = (acl::record(&xattr.name), acl::text(&xattr.value)) {
+                records.add(key, list.as_bytes());
+            }
         }
         records
     }

@@ -2,14 +2,17 @@
 //! bsdtar and others read it: [`Tar`].
 //!
 //! What the plain header has no room for stands in extended headers: times in nanoseconds, long names, large sizes and
-//! numbers, extended attributes (`SCHILY.xattr.*`), holes (GNU tar manual, "PAX Format, Version 1.0").
+//! numbers, extended attributes (`SCHILY.xattr.*`), access control lists as text too (`SCHILY.acl.*`), holes (GNU tar manual, "PAX Format, Version 1.0").
 //!
 //! Every directory comes twice: bare before what is in it, and with all its attributes at the end. Files come in the order
 //! of the disk, so whoever reads the archive would else set a directory's times before its last file, and hand down its
 //! default ACL to every file in it.
 
+mod acl;
 mod member;
 mod pax;
+#[cfg(feature = "zstd")]
+pub mod zstd;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -100,7 +103,7 @@ impl Sink for Tar {
 
     fn special(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
         match entry.node.kind {
-            Kind::Socket => Err(Failure::Refused("a tar stream holds no sockets".into())),
+            Kind::Socket => Ok(vec![Unkept { what: Unkept::ITSELF.into(), why: "an archive holds no sockets".into() }]),
             Kind::Unknown => Err(Failure::Refused("it is of a kind that no archive can hold".into())),
             _ => self.put_whole(&Member::of(entry)),
         }

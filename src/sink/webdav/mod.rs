@@ -9,7 +9,7 @@ mod login;
 mod reading;
 mod sending;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::listing::Member;
 use self::reading::Reading;
 use self::sending::{Sending, Writing};
+use super::budget::{Budget, Share};
 use super::http::{Answer, CONNECTIONS, Header, Http, may_pass};
 use super::store::{Options, Unopened};
 use super::url::Url;
@@ -31,6 +32,10 @@ const NAME: &str = "WebDAV";
 /// Files taken at a time.
 const LANES: usize = 12;
 
+/// Bytes of larger files on their way at a time: what is lost of them with the connection, as none can be gone on with. Of a
+/// file larger than half of that, half counts: two of those are on their way at most.
+const ON_WAY: u64 = 64 << 20;
+
 /// Longest name of one file: what filesystems take.
 const NAME_MAX: usize = 255;
 
@@ -43,6 +48,9 @@ pub struct WebDav {
     found: Found,
     listings: Mutex<HashMap<Vec<u8>, Arc<Listing>>>,
     next: AtomicU64,
+    on_way: Arc<Budget>,
+    /// Files that may have been moved to their name when the connection was lost.
+    doubtful: Mutex<HashSet<Vec<u8>>>,
 }
 
 /// The members of a directory, by name.
@@ -106,8 +114,14 @@ fn good(answer: Answer) -> Result<Answer, Failure> {
 /// In words: a server that can not be reached, that refuses, or that speaks no WebDAV.
 pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
     let server = Server { http: Http::new(CONNECTIONS)?, base: base(url), authorization: login::authorization(url)? };
-    let mut dav =
-        WebDav { server: Arc::new(server), found: Found::Empty, listings: Mutex::default(), next: AtomicU64::new(0) };
+    let mut dav = WebDav {
+        server: Arc::new(server),
+        found: Found::Empty,
+        listings: Mutex::default(),
+        next: AtomicU64::new(0),
+        on_way: Budget::new(ON_WAY),
+        doubtful: Mutex::default(),
+    };
     dav.found = dav.look(options.look_only).map_err(Failure::unopened)?;
     Ok(Box::new(dav))
 }
@@ -134,7 +148,14 @@ impl WebDav {
         };
         if !look_only {
             for folder in [FOLDER, self::sending::FOLDER] {
-                self.make(folder.as_bytes())?;
+                self.make(folder.as_bytes()).map_err(|failure| match failure {
+                    Failure::Refused(why) => {
+                        let why =
+                            format!("{}/{folder} can not be made: {why}; may this user write there?", self.server.base);
+                        Failure::Gone(std::io::Error::other(why))
+                    }
+                    failure => failure,
+                })?;
             }
         }
         Ok(match members {
@@ -211,6 +232,21 @@ impl WebDav {
     }
 }
 
+impl WebDav {
+    fn is_doubtful(&self, path: &[u8]) -> bool {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
+    }
+
+    fn doubt(&self, path: &[u8]) {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_vec());
+    }
+
+    /// A share of what may be on its way, for a file of this size; small ones need none.
+    fn share(&self, size: u64) -> Option<Share> {
+        (size > sending::SMALL).then(|| self.on_way.take(size.min(ON_WAY / 2)))
+    }
+}
+
 fn no_webdav(base: &str, status: u16) -> Failure {
     let why = format!("{base} does not speak WebDAV (it answers {status}): look at the path, and at http or https");
     Failure::Gone(std::io::Error::other(why))
@@ -233,6 +269,7 @@ impl Sink for WebDav {
         let (above, name) = split(path);
         let member = match name {
             b"" | b"." => Some(top),
+            _ if self.is_doubtful(path) => self.list(above)?.unwrap_or_default().remove(name),
             _ if self.found == Found::Empty => None,
             name => self.listing(above)?.get(name).cloned(),
         };
@@ -275,7 +312,7 @@ impl Sink for WebDav {
 
     fn create<'a>(&'a self, entry: &'a Entry<'a>, _half: Option<&Half>) -> Result<Box<dyn Drain + 'a>, Failure> {
         let sending = Sending::begin(self.server.clone(), self.temporary(), entry.node.size, entry.node.times.modified);
-        Ok(Box::new(Writing::new(sending, entry)))
+        Ok(Box::new(Writing::new(self, sending, entry)))
     }
 
     fn special(&self, _entry: &Entry<'_>) -> Result<Made, Failure> {

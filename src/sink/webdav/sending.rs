@@ -7,9 +7,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use super::listing::weak;
-use super::{NAME, Server, good};
+use super::{NAME, Server, WebDav, bad, good};
 use crate::name::OWN_FOLDER;
 use crate::node::Unkept;
+use crate::sink::budget::Share;
 use crate::sink::http::{Answer, Header};
 use crate::sink::{Committed, Drain, Entry, Failure, lacks};
 use crate::time::Time;
@@ -18,7 +19,7 @@ use crate::time::Time;
 pub const FOLDER: &str = ".offmount/tmp";
 
 /// Files up to this size are gathered in memory and sent at once.
-const SMALL: u64 = 256 << 10;
+pub const SMALL: u64 = 256 << 10;
 
 /// Pieces of a stream that wait to be sent.
 const WAITING: usize = 4;
@@ -96,7 +97,7 @@ impl Sending {
             let body = Pieces { waiting, piece: Vec::new(), at: 0, left: size };
             let (length, time) = (size.to_string(), seconds(modified));
             let headers = headers(&length, time.as_deref());
-            good(server.stream(&url, &headers, body)?).map(|answer| Sent { has_time: has_time(&answer) })
+            taken(server.stream(&url, &headers, body)?).map(|answer| Sent { has_time: has_time(&answer) })
         });
         Stream { pieces: Some(pieces), thread: Some(thread) }
     }
@@ -107,7 +108,7 @@ impl Sending {
             let (length, time) = (self.small.len().to_string(), seconds(self.modified));
             let headers = headers(&length, time.as_deref());
             let answer = self.server.send("PUT", &self.server.address(&self.temporary), &headers, &self.small)?;
-            return good(answer).map(|answer| Sent { has_time: has_time(&answer) });
+            return taken(answer).map(|answer| Sent { has_time: has_time(&answer) });
         }
         let thread = self.stream.take().and_then(|mut stream| {
             stream.pieces = None;
@@ -123,9 +124,19 @@ impl Sending {
         let sent = self.end()?;
         let (from, to) = (self.server.address(&self.temporary), self.server.address(path));
         let headers = [("Destination", &*to), ("Overwrite", if overwrite { "T" } else { "F" })];
-        good(self.server.send("MOVE", &from, &headers, b"")?)?;
+        let answer = self.server.send("MOVE", &from, &headers, b"")?;
+        let may_be_moved = matches!(answer.status(), 404 | 409 | 412);
+        if !answer.is_good() && (!may_be_moved || !self.was_moved(path)?) {
+            return Err(bad(answer));
+        }
         self.is_moved = true;
         Ok(sent.has_time)
+    }
+
+    /// True if the file has its name already, and only the answer to that was lost.
+    fn was_moved(&self, path: &[u8]) -> Result<bool, Failure> {
+        let gone = self.server.send("HEAD", &self.server.address(&self.temporary), &[], b"")?.status() == 404;
+        Ok(gone && self.etag(path).is_ok())
     }
 
     /// What the server calls the file at `path`, which must be there, whole.
@@ -137,6 +148,17 @@ impl Sending {
             Some(length) if length != self.size => Err(Failure::Refused(MISNAMED.into())),
             _ => Ok(answer.header("ETag").map(weak)),
         }
+    }
+}
+
+/// Refuses what is no good answer to a file. Servers that can not write it say that in many ways: `rclone` that its method is
+/// not allowed.
+fn taken(answer: Answer) -> Result<Answer, Failure> {
+    match answer.status() {
+        status @ (405 | 409) => Err(Failure::Refused(format!(
+            "the server does not take it ({status}): it may be full, or not let us write"
+        ))),
+        _ => good(answer),
     }
 }
 
@@ -199,14 +221,17 @@ impl Read for Pieces {
 
 /// A file's contents, on their way.
 pub struct Writing<'a> {
+    dav: &'a WebDav,
     sending: Sending,
+    /// Of what may be on its way, once a byte is.
+    share: Option<Share>,
     entry: &'a Entry<'a>,
 }
 
 impl<'a> Writing<'a> {
     /// The contents of `entry`.
-    pub fn new(sending: Sending, entry: &'a Entry<'a>) -> Self {
-        Writing { sending, entry }
+    pub fn new(dav: &'a WebDav, sending: Sending, entry: &'a Entry<'a>) -> Self {
+        Writing { dav, sending, share: dav.share(entry.node.size), entry }
     }
 }
 
@@ -217,7 +242,13 @@ impl Drain for Writing<'_> {
 
     fn commit(mut self: Box<Self>) -> Result<Committed, Failure> {
         let Entry { path, overwrite, .. } = *self.entry;
-        let has_time = self.sending.finish(path, overwrite)?;
+        let finished = self.sending.finish(path, overwrite);
+        if let Err(Failure::Passing(_)) = finished {
+            // It may have been moved to its name; the answer is lost.
+            self.dav.doubt(path);
+        }
+        let has_time = finished?;
+        self.share = None;
         let mut unkept = lacks::of(self.entry, NAME);
         let etag = if has_time && !is_cut(path) { None } else { self.sending.etag(path)? };
         if has_time {
