@@ -131,6 +131,71 @@ fn every_copy_of_superblock_and_descriptors_is_gone() {
     });
 }
 
+/// Where all superblocks of an image lie, in bytes, as dumpe2fs says it.
+fn superblocks(image: &Path) -> Vec<u64> {
+    let shown = String::from_utf8(tool("dumpe2fs", &[image.to_str().unwrap()])).unwrap();
+    let block = header(image, "Block size:");
+    let blocks = shown.split("superblock at ").skip(1).map(|rest| {
+        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        number.parse::<u64>().unwrap()
+    });
+    blocks.map(|nr| (nr * block).max(1024)).collect()
+}
+
+/// Writes the same over a field of all superblocks.
+fn lie(image: &Path, field: u64, bytes: &[u8]) {
+    let file = File::options().write(true).open(image).unwrap();
+    for at in superblocks(image) {
+        file.write_all_at(bytes, at + field).unwrap();
+    }
+}
+
+#[test]
+fn all_superblocks_lie_about_inodes() {
+    survives("inodes of a group", |image| {
+        lie(image, 0x28, &(2 * header(image, "Inodes per group:") as u32).to_le_bytes());
+    });
+    survives("size of inodes", |image| {
+        lie(image, 0x58, &(2 * header(image, "Inode size:") as u16).to_le_bytes());
+    });
+}
+
+#[test]
+fn all_superblocks_lie_about_features() {
+    for features in [[0; 4], [0xFF; 4]] {
+        survives("incompatible features", |image| lie(image, 0x60, &features));
+    }
+    survives("features that only reading allows", |image| lie(image, 0x64, &[0xA5; 4]));
+}
+
+#[test]
+fn all_superblocks_lie_about_what_begins_checksums() {
+    survives("UUID", |image| lie(image, 0x68, &[0x5A; 16]));
+}
+
+#[test]
+fn all_superblocks_lie_about_the_number_of_blocks() {
+    survives("number of blocks", |image| lie(image, 4, &[0xFF; 4]));
+    survives("number of blocks, halved", |image| {
+        lie(image, 4, &(header(image, "Block count:") as u32 / 2).to_le_bytes());
+    });
+}
+
+#[test]
+fn all_descriptors_name_one_table() {
+    survives("descriptors", |image| {
+        let (block, file) = (header(image, "Block size:"), File::options().read(true).write(true).open(image).unwrap());
+        let mut first = [0; 12];
+        for at in superblocks(image) {
+            let at = at / block * block + block;
+            file.read_exact_at(&mut first, at).unwrap();
+            for descriptor in (0..block).step_by(32) {
+                file.write_all_at(&first, at + descriptor).unwrap();
+            }
+        }
+    });
+}
+
 #[test]
 fn the_root_inode_is_gone() {
     survives("root inode", |image| {

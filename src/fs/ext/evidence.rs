@@ -36,7 +36,12 @@ pub struct Evidence {
 /// The best evidence there is; `None` where the source shows no trace of a filesystem of this kind.
 pub fn choose(source: &Source, options: &OpenOptions, progress: &dyn Progress) -> Result<Option<Evidence>, SourceGone> {
     let first = if options.superblock.is_some() { forced(&**source, options)? } else { primary(&**source)? };
-    if options.strict || first.as_ref().is_some_and(|evidence| evidence.sound) {
+    if options.strict {
+        return Ok(first);
+    }
+    if let Some(evidence) = first.as_ref().filter(|evidence| evidence.sound)
+        && (options.superblock.is_some() || salvage::is_borne_out(source, evidence)?)
+    {
         return Ok(first);
     }
     salvage::evidence(source, options, first, progress)

@@ -57,6 +57,9 @@ pub struct Geometry {
     pub uuid: [u8; 16],
     /// Its label, without padding.
     pub label: Vec<u8>,
+    /// It was inferred from what lies on the volume: tables may end where their known inodes do, and where copies and
+    /// bitmaps are is not known.
+    pub inferred: bool,
     /// The groups: none before [`Geometry::judge_groups`], all of them afterwards.
     pub groups: Vec<Group>,
 }
@@ -104,7 +107,9 @@ impl Geometry {
     /// # Errors
     /// When the fields describe no possible volume.
     pub fn judge(sb: &Superblock, log: &mut Log) -> Result<Geometry, Unfit> {
-        let features = Features::of(sb);
+        let mut features = Features::of(sb);
+        // A device of journals has no inodes: where there are some, the feature is a lie.
+        features.incompat &= !feature::JOURNAL_DEV.bit;
         let block_size = block_size(sb)?;
         let cluster_blocks = cluster_blocks(sb, features, block_size)?;
         let blocks = blocks_count(sb, features)?;
@@ -132,6 +137,7 @@ impl Geometry {
             seed: Seed::of(sb),
             uuid: sb.s_uuid,
             label: text(&sb.s_volume_name).to_vec(),
+            inferred: false,
             groups: Vec::new(),
         };
         geometry.judge_counts(sb, log)?;
@@ -242,6 +248,12 @@ impl Geometry {
     /// Blocks of one group's inode table.
     pub fn inode_table_blocks(&self) -> u64 {
         (u64::from(self.inodes_per_group) * u64::from(self.inode_size)).div_ceil(self.block_size.into())
+    }
+
+    /// Blocks that one group's inode table is known to take.
+    pub fn known_table_blocks(&self, group: &Group) -> u64 {
+        let inodes = if self.inferred { group.inodes_used } else { self.inodes_per_group };
+        (u64::from(inodes) * u64::from(self.inode_size)).div_ceil(self.block_size.into())
     }
 
     /// First block of a group.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::changes::Changes;
 use super::evidence::{self, Evidence};
-use super::feature::{self, Features};
+use super::feature;
 use super::recover::{Recovered, recover};
 use super::volume::Volume;
 use super::{Ext, codes, orphan};
@@ -24,9 +24,6 @@ pub fn open(
 ) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
     let Some(disk) = members.first() else { return Ok(None) };
     let Some(before) = evidence::choose(disk, options, progress)? else { return Ok(None) };
-    if Features::of(&before.superblock).has(feature::JOURNAL_DEV) {
-        return Ok(None);
-    }
     let external = members.0.get(1).and_then(Option::as_ref);
     let recovered = replay(disk, &before, external, options)?;
     let ext = build(disk, before, recovered, options, progress)?;

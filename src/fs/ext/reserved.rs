@@ -20,10 +20,12 @@ impl Reserved {
         let reserved = if possible { reserved } else { 0 };
         let mut runs = Vec::new();
         for (group, nr) in geometry.groups.iter().zip(0..) {
-            let start = geometry.group_start(GroupNr(nr)).0;
-            runs.push((start, start + geometry.overhead(GroupNr(nr), reserved)));
+            if !geometry.inferred {
+                let start = geometry.group_start(GroupNr(nr)).0;
+                runs.push((start, start + geometry.overhead(GroupNr(nr), reserved)));
+            }
             runs.extend([group.block_bitmap, group.inode_bitmap].into_iter().flatten().map(|nr| (nr.0, nr.0 + 1)));
-            runs.extend(group.inode_table.map(|table| (table.0, table.0 + geometry.inode_table_blocks())));
+            runs.extend(group.inode_table.map(|table| (table.0, table.0 + geometry.known_table_blocks(group))));
         }
         Reserved::merged(runs)
     }

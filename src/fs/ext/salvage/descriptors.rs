@@ -1,7 +1,7 @@
 //! Where each group's inode table lies: as the primary descriptor says, or a copy of it, or the layout rules, or the
 //! contents of the table. Of several places the one that the most, and the best proved, evidence speaks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::disk::group::GroupDescriptor;
 use super::super::evidence::Descriptors;
@@ -14,6 +14,12 @@ use crate::source::{Source, SourceGone};
 
 /// Copies of the descriptors consulted, at most: all agree, or the volume is beyond counting votes.
 const MOST_COPIES: usize = 8;
+
+/// Descriptors looked at to learn their size.
+const MOST_FITTING: u32 = 64;
+
+/// Votes of a copy whose checksum is right: more than all others together.
+const PROVED: u32 = 2 * MOST_COPIES as u32;
 
 /// Groups whose tables stand together, as `mke2fs` lays flexible groups out.
 const FLEXIBLE: u64 = 16;
@@ -34,7 +40,8 @@ pub fn place(source: &Source, geometry: &mut Geometry, reserved: u16) -> Result<
     }
     let mut tally = Tally::default();
     for nr in &doubted {
-        geometry.groups[nr.0 as usize].inode_table = None;
+        let group = &mut geometry.groups[nr.0 as usize];
+        (group.inode_table, group.inodes_used) = (None, 0);
     }
     // Nothing of a group far behind the end of the source can be there, and a ruined count may claim millions.
     let group_bytes = u64::from(geometry.blocks_per_group) * u64::from(geometry.block_size);
@@ -53,6 +60,39 @@ pub fn place(source: &Source, geometry: &mut Geometry, reserved: u16) -> Result<
     }
     place_by_layout(source, geometry, reserved, unplaced, &mut tally)?;
     Ok(tally.words(geometry))
+}
+
+/// Corrects the size of descriptors, and places the groups anew, where those of the other size fit better. Returns what
+/// was decided.
+///
+/// # Errors
+/// When the source is gone.
+pub fn mend_size(source: &Source, geometry: &mut Geometry) -> Result<Option<String>, SourceGone> {
+    let mut other =
+        Geometry { descriptor_size: if geometry.descriptor_size == 64 { 32 } else { 64 }, ..geometry.clone() };
+    let (now, then) =
+        (Descriptors::read(&**source, geometry, Copy::Primary)?, Descriptors::read(&**source, &other, Copy::Primary)?);
+    if fitting(geometry, &now) >= fitting(&other, &then) {
+        return Ok(None);
+    }
+    let descriptors: Vec<_> = (0..other.group_count()).map(|nr| then.get(&other, GroupNr(nr))).collect();
+    other.judge_groups(&descriptors, &mut Log::new());
+    *geometry = other;
+    Ok(Some(format!("group descriptors have {} bytes, whatever the superblock says", geometry.descriptor_size)))
+}
+
+/// How many of the first descriptors are proved, or if they have no checksums possible, with tables of their own.
+fn fitting(geometry: &Geometry, descriptors: &Descriptors) -> usize {
+    let fitting = (0..geometry.group_count().min(MOST_FITTING)).map(GroupNr).filter_map(|nr| {
+        let raw = descriptors.get(geometry, nr)?;
+        let fits = match geometry.prove_descriptor(nr, raw) {
+            Proof::Proved => true,
+            Proof::Refuted { .. } => false,
+            Proof::None => is_possible(geometry, nr, &raw.decode()),
+        };
+        fits.then(|| raw.decode().inode_table())
+    });
+    fitting.collect::<BTreeSet<_>>().len()
 }
 
 #[derive(Default)]
@@ -149,16 +189,15 @@ fn by_copies(
         let group = geometry.judge_group(nr, raw, &mut Log::new());
         // A stale copy proves the place, which never changes, but not how much of the table is used by now.
         let group = Group { inodes_used: geometry.inodes_per_group, flags: 0, ..group };
-        let vote = if proof == Proof::Proved { 4 } else { 1 };
+        let vote = if proof == Proof::Proved { PROVED } else { 1 };
         votes.entry(raw.decode().inode_table()).or_insert((0, group)).0 += vote;
     }
     let primary = copies[0].get(geometry, nr).map(|raw| raw.decode().inode_table());
     let mut ranked: Vec<(u64, (u32, Group))> = votes.into_iter().collect();
     ranked.sort_by_key(|(_, (votes, _))| std::cmp::Reverse(*votes));
-    for (table, (votes, group)) in ranked {
-        // Two agree, or a checksum does: only what no one else says has to be looked at.
-        let believed = votes > 1 || tables::holds_inodes(source, geometry, nr, BlockNr(table))? != Some(false);
-        if believed {
+    for (table, (_, group)) in ranked {
+        // Agreement is no proof: damage may be copied. The contents may object.
+        if tables::holds_inodes(source, geometry, nr, BlockNr(table))? != Some(false) {
             return Ok(Some((group, primary == Some(table))));
         }
     }

@@ -30,6 +30,8 @@ use crate::source::{Source, SourceGone, read_whole};
 
 /// Entries on which a supposed number of inodes per group is tried.
 const MOST_TRIED: usize = 4000;
+/// Numbers of inodes per group, the likeliest, for which all tables are placed.
+const MOST_PLACED: usize = 6;
 /// Entries taken of one block.
 const MOST_OF_BLOCK: usize = 32;
 
@@ -61,16 +63,27 @@ pub fn evidence(
     let Some(inode_size) = vote_inode_size(&pairs, block_size) else { return Ok(None) };
     let base = superblock(source.len(), block_size, inode_size, dirs, &pairs);
     let mut tried = Tried { source, entries: &entries, kinds: HashMap::new() };
-    let mut best: Option<(usize, Geometry, Superblock)> = None;
+    let mut ranked: Vec<(usize, Geometry, Superblock)> = Vec::new();
     for per_group in possible_group_sizes(&pairs, block_size, inode_size) {
         let Some((geometry, sb)) = supposed(source.len(), &base, per_group, &pairs) else { continue };
+        let (right, _) = tried.right(&geometry, None)?;
+        let rank = ranked.partition_point(|(other, ..)| *other >= right);
+        if rank < MOST_PLACED {
+            ranked.insert(rank, (right, geometry, sb));
+            ranked.truncate(MOST_PLACED);
+        }
+    }
+    // Only the right size lets the rules of layout find the tables without directories, too.
+    let mut best: Option<(usize, Geometry, Superblock)> = None;
+    for (_, mut geometry, sb) in ranked {
+        place_rest(source, &mut geometry, &mut tried)?;
         let (right, _) = tried.right(&geometry, None)?;
         if best.as_ref().is_none_or(|(most, ..)| right > *most) {
             best = Some((right, geometry, sb));
         }
     }
     if let Some((_, geometry, _)) = &mut best {
-        place_rest(source, geometry, &mut tried)?;
+        geometry.inferred = true;
         let last = entries.iter().map(|&(nr, _)| nr).chain(pairs.iter().map(|pair| pair.nr)).max().unwrap_or_default();
         for nr in 0..geometry.group_count() {
             geometry.groups[nr as usize].inodes_used = inodes_used(source, geometry, GroupNr(nr), last)?;
@@ -251,8 +264,8 @@ fn possible_group_sizes(pairs: &[Pair], block_size: u64, inode_size: u64) -> Vec
     let possible = |size: u32| {
         let groups = pairs.chunk_by(|one, two| (one.nr - 1) / size == (two.nr - 1) / size);
         let agreeing: usize = groups.map(|group| most_common(group.iter().map(line))).sum();
-        // Old and foreign records are among them: nearly all have to agree.
-        agreeing * 50 >= pairs.len() * 49
+        // Old and foreign records are among them, and copies in the journal: most have to agree.
+        agreeing * 5 >= pairs.len() * 4
     };
     let sizes = (step..=(8 * block_size) as u32).rev().step_by(step as usize);
     sizes.filter(|&size| possible(size)).collect()
@@ -300,7 +313,7 @@ fn place_rest(source: &Source, geometry: &mut Geometry, tried: &mut Tried<'_>) -
             let proved = right == 0 && tables::holds_inodes(source, geometry, nr, table)? == Some(true);
             let votes = if proved {
                 1
-            } else if right * 50 >= all * 49 {
+            } else if right * 10 >= all * 9 {
                 right
             } else {
                 0
@@ -367,20 +380,22 @@ const KINDS: [Kind; 8] = [
 /// Entries on which a geometry is tried, and what lies where they were looked for so far.
 struct Tried<'s> {
     source: &'s Source,
+    /// By number.
     entries: &'s [TypedEntry],
-    kinds: HashMap<(u64, u32), Kind>,
+    kinds: HashMap<(u64, u32), Option<Kind>>,
 }
 
 impl Tried<'_> {
-    /// How many of the entries (of one group) lead to an inode of the kind they say, and how many there are.
+    /// How many of the entries (of one group) lead to an inode of the kind they say, and to how many anything is left.
     fn right(&mut self, geometry: &Geometry, group: Option<GroupNr>) -> Result<(usize, usize), SourceGone> {
         let (mut right, mut all) = (0, 0);
-        for &(nr, kind) in self.entries {
-            if group.is_some_and(|group| geometry.group_of_inode(InodeNr(nr)).0 != group) {
+        let first = |group: GroupNr| self.entries.partition_point(|&(nr, _)| nr < geometry.inode_at(group, 0).0);
+        let range = group.map_or(0..self.entries.len(), |group| first(group)..first(GroupNr(group.0 + 1)));
+        for &(nr, kind) in &self.entries[range] {
+            let Some(offset) = geometry.inode_offset(InodeNr(nr)) else {
+                all += 1;
                 continue;
-            }
-            all += 1;
-            let Some(offset) = geometry.inode_offset(InodeNr(nr)) else { continue };
+            };
             let found = match self.kinds.get(&(offset, nr)) {
                 Some(found) => *found,
                 None => {
@@ -389,21 +404,23 @@ impl Tried<'_> {
                     found
                 }
             };
-            right += usize::from(found == KINDS[usize::from(kind)]);
+            all += usize::from(found.is_some());
+            right += usize::from(found == Some(KINDS[usize::from(kind)]));
         }
         Ok((right, all))
     }
 }
 
-/// The kind of the inode in use at `offset`; unknown where there is none.
-fn kind_at(source: &Source, geometry: &Geometry, nr: InodeNr, offset: u64) -> Result<Kind, SourceGone> {
-    let Some(bytes) = read_whole(&**source, offset, geometry.inode_size as usize)? else { return Ok(Kind::Unknown) };
+/// The kind of the inode in use at `offset`; unknown where there is none, `None` where nothing is left to tell.
+fn kind_at(source: &Source, geometry: &Geometry, nr: InodeNr, offset: u64) -> Result<Option<Kind>, SourceGone> {
+    let Some(bytes) = read_whole(&**source, offset, geometry.inode_size as usize)? else { return Ok(None) };
     let inode: Inode = padded(&bytes);
     let sound = match record::judge(geometry, nr, &bytes) {
+        Verdict::Blank => return Ok(None),
         Verdict::Proved => true,
         Verdict::Plausible => !geometry.has_checksums() && record::faults(geometry, &bytes) == 0,
         _ => false,
     };
     let in_use = sound && inode.i_links_count.get() > 0;
-    Ok(if in_use { Kind::from_mode(inode.i_mode.get().into()) } else { Kind::Unknown })
+    Ok(Some(if in_use { Kind::from_mode(inode.i_mode.get().into()) } else { Kind::Unknown }))
 }

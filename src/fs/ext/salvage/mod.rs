@@ -26,6 +26,7 @@ mod sighting;
 mod superblock;
 mod tables;
 mod traces;
+mod trial;
 
 use std::ops::ControlFlow;
 
@@ -34,15 +35,17 @@ pub use candidates::scan as candidates;
 pub use deleted::{Deleted, find as find_deleted};
 pub use record::{Verdict, judge as judge_record};
 pub use remains::Remains;
+pub use trial::is_borne_out;
 
 use claims::Claims;
 use roll::Roll;
 use sighting::Sighting;
 use traces::Traces;
 
-use super::evidence::{Evidence, of_superblock};
-use super::geometry::Copy;
-use super::number::{BlockNr, GroupNr, InodeNr};
+use super::evidence::{Evidence, of_superblock, prove_superblock};
+use super::feature::{FILETYPE, METADATA_CSUM};
+use super::geometry::{Copy, Geometry};
+use super::number::{BlockNr, InodeNr};
 use super::recover::{self, Located};
 use super::volume::Volume;
 use super::{Ext, census};
@@ -74,31 +77,58 @@ pub fn evidence(
         _ => primary,
     };
     if let Some(best) = &mut best {
+        if !is_proved(best) {
+            let mended = mend_checksums(source, &mut best.geometry)?;
+            best.decisions.extend(mended);
+            let mended = descriptors::mend_size(source, &mut best.geometry)?;
+            best.decisions.extend(mended);
+        }
         let reserved = best.superblock.s_reserved_gdt_blocks.get();
         best.decisions.extend(descriptors::place(source, &mut best.geometry, reserved)?);
+        if !is_proved(best) {
+            let mended = mend_kinds(source, &mut best.geometry)?;
+            best.decisions.extend(mended);
+        }
     }
     match best {
-        Some(best) if is_hollow(source, &best)? => fuller(source, options, best, traces, progress).map(Some),
+        Some(best) if trial::misleads(source, &best.geometry)? => {
+            fuller(source, options, best, traces, progress).map(Some)
+        }
         best => Ok(best),
     }
 }
 
-/// Groups whose tables are looked at before a geometry is doubted.
-const MOST_LOOKED_AT: usize = 16;
-
-/// True where nothing in the first inode tables proves that they are where the geometry has them.
-fn is_hollow(source: &Source, evidence: &Evidence) -> Result<bool, SourceGone> {
-    let geometry = &evidence.geometry;
-    let tables = geometry.groups.iter().zip(0..).filter_map(|(group, nr)| Some((GroupNr(nr), group.inode_table?)));
-    for (nr, table) in tables.take(MOST_LOOKED_AT) {
-        if tables::holds_inodes(source, geometry, nr, table)? == Some(true) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+/// True where a checksum proves the superblock.
+fn is_proved(evidence: &Evidence) -> bool {
+    prove_superblock(&evidence.superblock, &evidence.geometry).is_some_and(|sums| sums.agree())
 }
 
-/// Of `best`, which leads to nothing, and what the directories show of the geometry, the one with more files.
+/// Corrects what the superblock says of checksums where the inodes' own show the contrary.
+fn mend_checksums(source: &Source, geometry: &mut Geometry) -> Result<Option<String>, SourceGone> {
+    let says = geometry.has_checksums().then_some(geometry.seed);
+    let Some(shown) = trial::shown_seed(source, geometry)?.filter(|shown| *shown != says) else { return Ok(None) };
+    geometry.features.ro_compat &= !METADATA_CSUM.bit;
+    let what = match shown {
+        Some(seed) => {
+            geometry.features.ro_compat |= METADATA_CSUM.bit;
+            geometry.seed = seed;
+            "inodes have checksums, which say how they begin"
+        }
+        None => "inodes have no checksums",
+    };
+    Ok(Some(format!("{what}, whatever the superblock says")))
+}
+
+/// Corrects the feature that says whether entries record kinds, where directories show the contrary.
+fn mend_kinds(source: &Source, geometry: &mut Geometry) -> Result<Option<String>, SourceGone> {
+    let says = geometry.features.has(FILETYPE);
+    let Some(shown) = trial::shown_kinds(source, geometry)?.filter(|shown| *shown != says) else { return Ok(None) };
+    geometry.features.incompat = geometry.features.incompat & !FILETYPE.bit | if shown { FILETYPE.bit } else { 0 };
+    let what = if shown { "record" } else { "do not record" };
+    Ok(Some(format!("directories {what} the kinds of files, whatever the superblock says")))
+}
+
+/// Of `best`, which leads astray, and what the directories show of the geometry, the one with more files.
 fn fuller(
     source: &Source,
     options: &OpenOptions,
@@ -114,7 +144,7 @@ fn fuller(
     if before::files(source, &shown, progress)? <= before::files(source, &best, progress)? {
         return Ok(best);
     }
-    shown.decisions.insert(0, "the superblock leads to no inodes, nor do its copies".to_owned());
+    shown.decisions.insert(0, "the superblock leads astray, and so do its copies".to_owned());
     Ok(shown)
 }
 

@@ -118,7 +118,8 @@ impl CheckedDivCeil for u64 {
 
 /// True if a filesystem can be read with it at all, for want of a better one.
 fn is_usable(sb: &Superblock) -> bool {
-    block_size(sb).is_some() && !Features::of(sb).has(feature::JOURNAL_DEV)
+    // A device of journals has no inodes: where there are some, the feature is a lie.
+    block_size(sb).is_some() && (!Features::of(sb).has(feature::JOURNAL_DEV) || sb.s_inodes_per_group.get() > 0)
 }
 
 /// True if its fields fit each other and, roughly, the source.
@@ -312,7 +313,7 @@ fn vote(primary: Option<Superblock>, copies: Vec<Copy>, source_len: u64) -> Opti
         parties.entry(key(&sb)).or_default().0 += if is_disproved(&sb) { 1 } else { 2 };
     }
     let best = parties.into_iter().max_by_key(|(_, (votes, party))| (*votes, newest(party)));
-    let Some((best, (_, party))) = best else { return primary.filter(is_usable).map(mended) };
+    let Some((best, (_, party))) = best else { return primary.filter(is_usable).map(|sb| mended(sb, source_len)) };
     match (primary, party.first()) {
         (Some(sb), backup) if key(&sb) == best => {
             let decisions = match backup {
@@ -366,7 +367,7 @@ fn overruled(primary: Superblock, party: &[Copy]) -> Chosen {
 }
 
 /// The primary alone, with fields that can not be replaced by what is usual.
-fn mended(mut sb: Superblock) -> Chosen {
+fn mended(mut sb: Superblock, source_len: u64) -> Chosen {
     let mut decisions =
         vec!["the superblock is damaged and no copy of it was found; it is used as far as it goes".into()];
     let unknown = Features::of(&sb).unknown(Word::Incompat);
@@ -374,5 +375,22 @@ fn mended(mut sb: Superblock) -> Chosen {
         sb.s_feature_incompat.set(sb.s_feature_incompat.get() & !unknown);
         decisions.push(format!("features that nobody knows are ignored (incompat {unknown:#x})"));
     }
+    if let Some(blocks) = shown_blocks(&sb, source_len) {
+        decisions
+            .push(format!("it contradicts itself; by its inodes and by the volume's length it has {blocks} blocks"));
+        sb.s_blocks_count_lo.set(blocks as u32);
+        sb.s_blocks_count_hi.set((blocks >> 32) as u32);
+    }
     Chosen { sb, at: disk::OFFSET, decisions }
+}
+
+/// The number of blocks that the number of inodes and the length of the source agree on, where the superblock's own
+/// contradicts both.
+fn shown_blocks(sb: &Superblock, source_len: u64) -> Option<u64> {
+    let (inodes, per_group) = (u64::from(sb.s_inodes_count.get()), u64::from(sb.s_inodes_per_group.get()));
+    let blocks = source_len / block_size(sb)?;
+    let present = blocks.checked_sub(sb.s_first_data_block.get().into())?;
+    let agreeing = present.checked_div_ceil(sb.s_blocks_per_group.get().into())?;
+    let agrees = agreeing.checked_mul(per_group) == Some(inodes);
+    (agrees && groups(sb) != Some(agreeing)).then_some(blocks)
 }

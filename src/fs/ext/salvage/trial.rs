@@ -1,0 +1,166 @@
+//! Whether what a superblock and its descriptors say is borne out by what lies there: the root directory names itself,
+//! and inode tables are where they are said to be. Structures that agree with each other outweigh any field.
+
+use std::collections::BTreeMap;
+
+use super::super::checksum::Seed;
+use super::super::disk::dirent::DirEntry;
+use super::super::disk::inode::Inode;
+use super::super::disk::{at, padded};
+use super::super::evidence::{Evidence, prove_superblock};
+use super::super::feature::FILETYPE;
+use super::super::geometry::Geometry;
+use super::super::number::{BlockNr, GroupNr, InodeNr};
+use super::record::Verdict;
+use super::{generation, record, sighting, tables};
+use crate::node::Kind;
+use crate::source::{Source, SourceGone, read_whole};
+
+/// Groups whose tables are looked at before a geometry is doubted.
+const MOST_LOOKED_AT: usize = 16;
+/// Directories asked whether entries record kinds.
+const MOST_ASKED: usize = 8;
+/// Records that have to agree on a seed.
+const FEWEST_AGREEING: usize = 3;
+/// Inodes of a table among which directories are looked for.
+const NEAR_START: u32 = 64;
+
+/// True where a right checksum, or a look at a few places, bears out evidence that is sound in itself. Costs a healthy
+/// volume a few reads.
+///
+/// # Errors
+/// When the source is gone.
+pub fn is_borne_out(source: &Source, evidence: &Evidence) -> Result<bool, SourceGone> {
+    let geometry = &evidence.geometry;
+    if prove_superblock(&evidence.superblock, geometry).is_some_and(|sums| sums.agree()) {
+        return Ok(true);
+    }
+    if !tables_are_apart(geometry) || !is_root(source, geometry)? {
+        return Ok(false);
+    }
+    // A wrong size or number of inodes shows first in the second group.
+    let second = geometry.groups.get(1).filter(|group| group.inodes_used > 0).and_then(|group| group.inode_table);
+    let Some(table) = second else { return Ok(true) };
+    Ok(tables::holds_inodes(source, geometry, GroupNr(1), table)? != Some(false))
+}
+
+/// True where no two inode tables overlap.
+fn tables_are_apart(geometry: &Geometry) -> bool {
+    let mut places: Vec<BlockNr> = geometry.groups.iter().filter_map(|group| group.inode_table).collect();
+    places.sort_unstable();
+    places.windows(2).all(|pair| pair[1].0 - pair[0].0 >= geometry.inode_table_blocks())
+}
+
+/// True where the root's inode is a directory that names itself, and records kinds exactly where the feature says so.
+fn is_root(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
+    let Some(bytes) = record_of(source, geometry, InodeNr::ROOT)? else { return Ok(false) };
+    if Kind::from_mode(padded::<Inode>(&bytes).i_mode.get().into()) != Kind::Directory {
+        return Ok(false);
+    }
+    let Some(typed) = records_kinds(source, geometry, InodeNr::ROOT, &bytes)? else {
+        // Its entries may stand in the inode itself.
+        return Ok(record::first_block(geometry, &padded(&bytes)).is_none());
+    };
+    Ok(typed == geometry.features.has(FILETYPE))
+}
+
+fn record_of(source: &Source, geometry: &Geometry, nr: InodeNr) -> Result<Option<Vec<u8>>, SourceGone> {
+    let Some(offset) = geometry.inode_offset(nr) else { return Ok(None) };
+    read_whole(&**source, offset, geometry.inode_size as usize)
+}
+
+/// Whether the entries of a directory record kinds; `None` where its first block does not name it.
+fn records_kinds(source: &Source, geometry: &Geometry, nr: InodeNr, bytes: &[u8]) -> Result<Option<bool>, SourceGone> {
+    if tables::names_itself(source, geometry, nr, bytes)? != Some(true) {
+        return Ok(None);
+    }
+    let Some(block) = record::first_block(geometry, &padded(bytes)) else { return Ok(None) };
+    let block = read_whole(&**source, geometry.offset(block), geometry.block_size as usize)?;
+    let dot = block.filter(|block| sighting::dot(block).is_some()).and_then(|block| at::<DirEntry>(&block, 0));
+    Ok(dot.map(|dot| dot.file_type != 0))
+}
+
+/// Whether entries record kinds, as most of the first directories show; `None` where none shows it.
+///
+/// # Errors
+/// When the source is gone.
+pub fn shown_kinds(source: &Source, geometry: &Geometry) -> Result<Option<bool>, SourceGone> {
+    let (mut typed, mut asked) = (0, 0);
+    for nr in (0..geometry.group_count()).take(MOST_LOOKED_AT).map(GroupNr) {
+        for index in 0..geometry.inodes_per_group.min(NEAR_START) {
+            let nr = geometry.inode_at(nr, index);
+            let Some(bytes) = record_of(source, geometry, nr)? else { break };
+            if let Some(says) = records_kinds(source, geometry, nr, &bytes)? {
+                typed += usize::from(says);
+                asked += 1;
+            }
+            if asked == MOST_ASKED {
+                return Ok(Some(typed * 2 > asked));
+            }
+        }
+    }
+    Ok((asked > 0).then_some(typed * 2 > asked))
+}
+
+/// True where inode tables do not lie where the geometry has them: two overlap, or as many do not bear out their place, or have none,
+/// as prove it.
+///
+/// # Errors
+/// When the source is gone.
+pub fn misleads(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
+    if !tables_are_apart(geometry) {
+        return Ok(true);
+    }
+    let (mut right, mut wrong) = (0, 0);
+    let is_blank = |table: BlockNr| {
+        let block = read_whole(&**source, geometry.offset(table), geometry.block_size as usize)?;
+        Ok(block.is_none_or(|block| block.iter().all(|&byte| byte == 0)))
+    };
+    for (group, nr) in geometry.groups.iter().zip(0..).take(MOST_LOOKED_AT) {
+        let Some(table) = group.inode_table else {
+            wrong += 1;
+            continue;
+        };
+        match tables::holds_inodes(source, geometry, GroupNr(nr), table)? {
+            Some(true) => right += 1,
+            Some(false) => wrong += 1,
+            None => wrong += usize::from(!is_blank(table)?),
+        }
+    }
+    Ok(right <= wrong)
+}
+
+/// What begins the checksums of inodes, as their records show it; `Some(None)` where records have room for checksums
+/// and keep none, `None` where too little is left to tell.
+///
+/// # Errors
+/// When the source is gone.
+pub fn shown_seed(source: &Source, geometry: &Geometry) -> Result<Option<Option<Seed>>, SourceGone> {
+    let mut votes: BTreeMap<u32, usize> = BTreeMap::new();
+    let (mut asked, mut agreeing) = (0, 0);
+    for group in (0..geometry.group_count()).take(MOST_LOOKED_AT).map(GroupNr) {
+        for index in 0..geometry.inodes_per_group.min(NEAR_START) {
+            let nr = geometry.inode_at(group, index);
+            let Some(bytes) = record_of(source, geometry, nr)? else { break };
+            if bytes.iter().all(|&byte| byte == 0) {
+                continue;
+            }
+            asked += 1;
+            agreeing += usize::from(record::judge(geometry, nr, &bytes) == Verdict::Proved);
+            if let Some(said) = generation::of_record(&bytes) {
+                *votes.entry(said ^ nr.0).or_default() += 1;
+            }
+        }
+    }
+    let best = votes.into_iter().max_by_key(|&(seed, count)| (count, seed));
+    // Small inodes keep half a checksum, which only agrees or does not.
+    if agreeing * 2 > asked {
+        return Ok(Some(Some(geometry.seed)));
+    }
+    Ok(match best {
+        // Wrong checksums agree by chance once in four billion times.
+        Some((seed, count)) if count >= FEWEST_AGREEING => Some(Some(Seed(seed))),
+        _ if asked >= MOST_ASKED => Some(None),
+        _ => None,
+    })
+}
