@@ -1,7 +1,8 @@
 # Sourced by the benchmarks: `command NAME LINE` adds a command, `table TITLE` runs all added so far side by side and
 # prints medians, ratios to the last one named `reference`, and peak memory.
 #
-# RUNS (default 5) after one to warm up; DESTINATION (default: a folder in /dev/shm, which is memory).
+# OFFMOUNT (default: a release build, made now) names the program; RUNS (default 5) after WARMUP (default 1) to warm up;
+# DESTINATION (default: a folder in /dev/shm, which is memory).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(dirname "$here")
@@ -12,9 +13,9 @@ bash "$top/tests/packages" hyperfine=hyperfine fls=sleuthkit debugfs=e2fsprogs 7
   /usr/bin/time=time
 PATH=$PATH:/usr/sbin:/sbin
 
-(cd "$top" && cargo build --quiet --release --bin offmount --example list-ext4-view)
+[ -n "${OFFMOUNT:-}" ] || (cd "$top" && cargo build --quiet --release --bin offmount --example list-ext4-view)
 target=$(cd "$top" && cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-offmount=$target/release/offmount
+offmount=${OFFMOUNT:-$target/release/offmount}
 list_ext4_view=$target/release/examples/list-ext4-view
 
 work=$(mktemp -d "${DESTINATION:-/dev/shm}/offmount-bench.XXXXXX")
@@ -27,13 +28,29 @@ command() {
   lines+=("$2")
 }
 
+# once TITLE: each command a single time, for a first look.
+once() {
+  printf '\n### %s, a single run\n\n| | s | peak MiB | exit code |\n| --- | ---: | ---: | ---: |\n' "$1"
+  for i in "${!names[@]}"; do
+    rm -rf "$out" && mkdir "$out"
+    /usr/bin/time --quiet -f '%e %M' -o "$work/once" sh -c "${lines[$i]}" >/dev/null 2>"$work/said" && code=0 || code=$?
+    tail -1 "$work/once" | awk -v name="${names[$i]}" -v code=$code '{ printf "| %s | %.2f | %.0f | %d |\n", name, $1, $2 / 1024, code }'
+  done
+  rm -rf "$out"
+}
+
 table() {
   local title=$1 reference=$2 arguments=() i
   for i in "${!names[@]}"; do
     arguments+=(--command-name "${names[$i]}" "${lines[$i]}")
   done
+  if [ "$runs" = 1 ]; then
+    once "$title"
+    names=() lines=()
+    return
+  fi
   # 7zz and tsk_recover end with an error where a file has a name or a kind that they can not write.
-  hyperfine --style none --ignore-failure --warmup 1 --runs "$runs" --prepare "rm -rf $out; mkdir $out" \
+  hyperfine --style none --ignore-failure --warmup "${WARMUP:-1}" --runs "$runs" --prepare "rm -rf $out; mkdir $out" \
     --export-json "$work/times" "${arguments[@]}" >/dev/null 2>&1
   for i in "${!names[@]}"; do
     rm -rf "$out" && mkdir "$out"

@@ -294,3 +294,43 @@ fn webdav_of_wsgidav() {
     case.copies_twice(&format!("webdav://127.0.0.1:{}/made", server.port), &[]);
     case.is_below(&served.join("made"));
 }
+
+/// Kills a copy once its large file is on its way, and loses all that this machine knew of it.
+fn run_that_never_comes_back(case: &Case, to: &str, remote: &str, settings: &[(&str, &str)]) {
+    let mut slow = case.copy(to, settings);
+    let mut child = spawn(slow.args(["--bwlimit", "6MiB"]));
+    let noted = || run(rclone().args(["lsf", &format!("{remote}/.offmount/uploads")]), b"").text().lines().count();
+    let began = std::time::Instant::now();
+    while noted() == 0 {
+        assert!(child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60), "no upload is begun");
+    }
+    // Long enough for a part to arrive.
+    std::thread::sleep(Duration::from_secs(3));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(noted() > 0, "it was over before it could be killed");
+    fs::remove_dir_all(case.scratch.join("state")).unwrap();
+    let mut without = case.copy(to, settings);
+    run(without.args(["--exclude", "big"]), b"").exits(0);
+    assert_eq!(noted(), 0);
+}
+
+#[test]
+fn what_a_run_sent_that_never_comes_back_is_forgotten_by_the_next() {
+    let (case, (auth, swift)) = (Case::new(), swift_login());
+    let endpoint = format!("http://127.0.0.1:{}", swift_port());
+    let keys =
+        [("AWS_ENDPOINT_URL", &*endpoint), ("AWS_ACCESS_KEY_ID", "test:tester"), ("AWS_SECRET_ACCESS_KEY", "testing")];
+    let s3 = format!(
+        ":s3,provider=Other,access_key_id='test:tester',secret_access_key=testing,endpoint='{endpoint}',force_path_style=true:"
+    );
+    run(rclone().args(["mkdir", &format!("{s3}left")]), b"").exits(0);
+    run_that_never_comes_back(&case, "s3://left/x", &format!("{s3}left/x"), &keys);
+    let left = run(rclone().args(["backend", "list-multipart-uploads", &format!("{s3}left")]), b"").exits(0);
+    assert!(!left.text().contains("UploadId"), "{left:?}");
+
+    let settings = [("ST_AUTH", &*auth), ("ST_USER", "test:tester"), ("ST_KEY", "testing")];
+    run_that_never_comes_back(&case, "swift://lost/x", &format!("{swift}lost/x"), &settings);
+    let left = run(rclone().args(["lsf", "-R", "--files-only", &format!("{swift}lost_segments")]), b"").exits(0);
+    assert_eq!(left.text(), "");
+}

@@ -65,11 +65,18 @@ pub trait Bucket: Send + Sync {
     /// [`Failure`].
     fn begin(&self, key: &str) -> Result<String, Failure>;
 
-    /// Sends one part; returns its tag. Parts come in any order.
+    /// Sends one part, whose MD5 is known; returns its tag. Parts come in any order.
     ///
     /// # Errors
     /// [`Failure`].
-    fn put_part(&self, key: &str, upload: &str, number: usize, body: Vec<u8>) -> Result<String, Failure>;
+    fn put_part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: usize,
+        body: Vec<u8>,
+        md5: &[u8; 16],
+    ) -> Result<String, Failure>;
 
     /// Makes the object of its parts; returns its tag.
     ///

@@ -240,6 +240,10 @@ impl Sink for Objects {
         Ok(Box::new(Reading::new(&*self.bucket, key, object.size)))
     }
 
+    fn restore(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
+        Ok(lacks::of(entry, NAME))
+    }
+
     fn directory(&self, _entry: &Entry<'_>) -> Result<(), Failure> {
         Ok(())
     }

@@ -145,7 +145,7 @@ impl<'a> Upload<'a> {
         self.objects.senders.spawn(move || {
             let (md5, size) = (tag::md5(&body), body.len() as u64);
             let on_line = Objects::line(&line, body.len());
-            let sent = bucket.put_part(&key, &upload, number, body).map(|tag| Part { tag, md5, size });
+            let sent = bucket.put_part(&key, &upload, number, body, &md5).map(|tag| Part { tag, md5, size });
             drop((share, on_line));
             // Nobody listens any more where the upload was given up.
             let _ = answer.send((number, sent));

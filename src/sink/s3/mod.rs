@@ -166,7 +166,14 @@ impl Bucket for Cloud {
         self.wait(self.backend.create_multipart(&path))
     }
 
-    fn put_part(&self, key: &str, upload: &str, number: usize, body: Vec<u8>) -> Result<String, Failure> {
+    fn put_part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: usize,
+        body: Vec<u8>,
+        _md5: &[u8; 16],
+    ) -> Result<String, Failure> {
         let path = path(key)?;
         let payload = PutPayload::from(body);
         let part = self.wait(self.backend.put_part(&path, &upload.to_owned(), number, payload))?;

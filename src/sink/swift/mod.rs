@@ -273,9 +273,16 @@ impl Bucket for Swift {
         Ok(format!("offmount/{}/{now:x}", &object[..16]))
     }
 
-    fn put_part(&self, _key: &str, upload: &str, number: usize, body: Vec<u8>) -> Result<String, Failure> {
+    fn put_part(
+        &self,
+        _key: &str,
+        upload: &str,
+        number: usize,
+        body: Vec<u8>,
+        md5: &[u8; 16],
+    ) -> Result<String, Failure> {
         let path = format!("{}/{}", in_url(&self.segments(), false), in_url(&self.segment(upload, number), true));
-        let md5 = tag::hex(&tag::md5(&body));
+        let md5 = tag::hex(md5);
         let answer = self.send("PUT", &path, &[("Etag", &md5)], &body)?;
         Ok(Self::tag_of(&self.good(answer)?))
     }

@@ -291,6 +291,10 @@ impl Sink for WebDav {
         Ok(Box::new(Reading::new(self.server.clone(), self.server.address(path))))
     }
 
+    fn restore(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
+        Ok(lacks::of(entry, NAME))
+    }
+
     fn directory(&self, entry: &Entry<'_>) -> Result<(), Failure> {
         if entry.path.is_empty() {
             return Ok(());
