@@ -91,8 +91,8 @@ pub fn check(volume: &Volume, found: &Found, record: &Record) -> Result<Log, Sou
     let inode = &record.inode;
     let fields = [
         inode.i_mode.get().into(),
-        inode.uid(),
-        inode.gid(),
+        inode.i_uid.get().into(),
+        inode.i_gid.get().into(),
         inode.i_links_count.get().into(),
         inode.i_file_acl_lo.get(),
     ];

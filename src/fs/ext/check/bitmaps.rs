@@ -158,13 +158,10 @@ fn blocks(volume: &Volume, found: &Found, group: u32, log: &mut Log) -> Result<u
     } else {
         let mut buf = Vec::new();
         let block = volume.block_bitmap(group);
-        if !volume.is_block(block) {
-            return Ok(bits);
-        }
-        volume.read_block(block, &mut buf)?;
+        let is_there = read_bitmap(volume, block, &mut buf)?;
         padding(volume, &buf, bits, volume.blocks_per_group / ratio, group, codes::BLOCK_BITMAP_PADDING, log);
         let bytes = (volume.blocks_per_group / ratio / 8) as usize;
-        if volume.has(METADATA_CSUM) {
+        if volume.has(METADATA_CSUM) && is_there {
             let recorded = volume.wide(descriptor.block_bitmap_csum(), descriptor.bg_block_bitmap_csum_lo.get());
             checksum(volume, &buf, bytes, recorded, codes::BLOCK_BITMAP_CHECKSUM, &place, log);
         }
@@ -184,6 +181,17 @@ fn blocks(volume: &Volume, found: &Found, group: u32, log: &mut Log) -> Result<u
         log.note(codes::FREE_BLOCKS_GROUP, place, || (recorded.to_string(), free.to_string()));
     }
     Ok(free)
+}
+
+/// Reads a bitmap; one outside the volume is taken for empty. True if it is there.
+fn read_bitmap(volume: &Volume, block: u64, buf: &mut Vec<u8>) -> Result<bool, SourceGone> {
+    if volume.is_block(block) {
+        volume.read_block(block, buf)?;
+        return Ok(true);
+    }
+    buf.clear();
+    buf.resize(volume.block_size as usize, 0);
+    Ok(false)
 }
 
 fn used_clusters(volume: &Volume, found: &Found, start: u64, end: u64, bits: u64) -> Vec<u64> {
@@ -244,13 +252,11 @@ fn inodes(volume: &Volume, found: &Found, group: u32, log: &mut Log) -> Result<u
         vec![0; used.len()]
     } else {
         let mut buf = Vec::new();
-        let block = volume.inode_bitmap(group);
-        if !volume.is_block(block) {
-            return Ok(bits);
+        let is_there = read_bitmap(volume, volume.inode_bitmap(group), &mut buf)?;
+        if is_there {
+            padding(volume, &buf, bits, bits, group, codes::INODE_BITMAP_PADDING, log);
         }
-        volume.read_block(block, &mut buf)?;
-        padding(volume, &buf, bits, bits, group, codes::INODE_BITMAP_PADDING, log);
-        if volume.has(METADATA_CSUM) {
+        if volume.has(METADATA_CSUM) && is_there {
             let recorded = volume.wide(descriptor.inode_bitmap_csum(), descriptor.bg_inode_bitmap_csum_lo.get());
             checksum(volume, &buf, (bits / 8) as usize, recorded, codes::INODE_BITMAP_CHECKSUM, &place, log);
         }

@@ -172,6 +172,11 @@ impl<'a, 'g> Claims<'a, 'g> {
             self.count += len;
             return;
         }
+        if self.owner.role == Some(Role::Resize) {
+            // What is kept for growing lies where descriptors will, whatever the clusters; each block counts as one.
+            self.count += len * ratio;
+            return;
+        }
         for i in 0..len {
             let cluster = (block + i) / ratio;
             if self.cluster != Some(cluster) {
@@ -234,6 +239,9 @@ impl<'a, 'g> Claims<'a, 'g> {
 
     fn hashed(&mut self) -> Result<(), SourceGone> {
         let problems = hashed_root::judge(self.shared.volume, self.record)?;
+        if problems.iter().any(|(code, _)| *code == codes::HASH_DEPTH) {
+            self.gathered.large_directories |= hashed_root::asks_for_large_dir(self.shared.volume, self.record)?;
+        }
         for (code, found) in problems {
             self.note(code, || (found, String::new()));
         }

@@ -23,6 +23,18 @@ pub fn levels(volume: &Volume) -> u8 {
     if volume.has(LARGE_DIR) { 2 } else { 1 }
 }
 
+/// Most levels below the root that a tree has without large_dir.
+const SMALL_DIR_LEVELS: u8 = 2;
+
+/// True for the problem that a tree is deeper than trees without large_dir ever are.
+pub fn asks_for_large_dir(volume: &Volume, record: &Record) -> Result<bool, SourceGone> {
+    let first = if super::blocks::has_map(record) { super::blocks::first_block(volume, record)? } else { None };
+    let Some(first) = first.filter(|block| volume.is_block(*block)) else { return Ok(false) };
+    let mut block = Vec::new();
+    volume.read_block(first, &mut block)?;
+    Ok(at::<DxRoot>(&block, 0).is_some_and(|root| root.info.indirect_levels > SMALL_DIR_LEVELS))
+}
+
 /// What is wrong with the root of a directory that is marked as hashed.
 pub fn judge(volume: &Volume, record: &Record) -> Result<Vec<(Code, String)>, SourceGone> {
     let mut problems = Vec::new();

@@ -4,22 +4,25 @@
 //! is in the log is judged by those who replay it. Needs: the superblock. Leaves: findings, and whether a repair
 //! program could go on.
 
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use super::blocks;
 use super::codes;
 use super::extents::Visitor;
-use super::volume::Volume;
+use super::volume::{Record, Volume};
 use crate::finding::{Code, Finding, Log, Place};
 use crate::node::Kind;
 use crate::source::SourceGone;
 
 use super::super::checksum::journal_superblock;
-use super::super::disk::inode::flags;
+use super::super::disk::inode::{BASE_SIZE, Inode, flags};
 use super::super::disk::journal::{JournalSuperblock, MAGIC, SUPERBLOCK_SIZE, blocktype, incompat};
+use super::super::disk::padded;
 use super::super::feature::{HAS_JOURNAL, NEEDS_RECOVERY};
 use super::super::number::InodeNr;
 
+/// `s_jnl_backup_type`: the superblock has a copy of the inode's map and size.
+const BACKUP_OF_BLOCKS: u8 = 1;
 /// Smallest journal, in blocks.
 const MIN_BLOCKS: u64 = 1024;
 
@@ -82,36 +85,62 @@ impl Visitor for Walk {
     }
 }
 
-/// The journal's first block and its length, where its inode can be one.
+/// The journal's first block and its length, where its inode can be one, or the superblock's copy of it.
 fn inode_is_journal(volume: &Volume, nr: u32, place: &Place, log: &mut Log) -> Result<Option<(u64, u64)>, SourceGone> {
-    let record = volume.inode(InodeNr(nr))?;
-    let mut bad = |why: String| log.add(Finding::new(codes::JOURNAL_INODE, place.clone(), why, "a journal"));
-    let Some(record) = record else {
-        bad(format!("inode {nr}"));
-        return Ok(None);
+    let judged = match volume.inode(InodeNr(nr))? {
+        Some(record) => is_journal(volume, &record)?,
+        None => Err(format!("inode {nr}")),
     };
+    let why = match judged {
+        Ok(place) => return Ok(Some(place)),
+        Err(why) => why,
+    };
+    if let Some(copy) = copy_of_inode(volume, nr)
+        && let Ok(place) = is_journal(volume, &copy)?
+    {
+        return Ok(Some(place));
+    }
+    log.add(Finding::new(codes::JOURNAL_INODE, place.clone(), why, "a journal"));
+    Ok(None)
+}
+
+/// The journal's inode as the superblock keeps a copy of it: its map and size.
+fn copy_of_inode(volume: &Volume, nr: u32) -> Option<Record> {
+    let (sb, mut raw) = (&volume.sb, vec![0; volume.inode_size.max(BASE_SIZE)]);
+    if sb.s_jnl_backup_type != BACKUP_OF_BLOCKS {
+        return None;
+    }
+    let mut inode: Inode = padded(&raw);
+    let words = sb.s_jnl_blocks.map(|word| word.get());
+    inode.i_block.chunks_exact_mut(4).zip(words).for_each(|(place, word)| place.copy_from_slice(&word.to_le_bytes()));
+    inode.i_size_high.set(words[15]);
+    inode.i_size_lo.set(words[16]);
+    inode.i_links_count.set(1);
+    inode.i_mode.set(0o100_600);
+    raw[..BASE_SIZE].copy_from_slice(&inode.as_bytes()[..BASE_SIZE]);
+    Some(Record { nr: InodeNr(nr), inode, raw })
+}
+
+/// The first block and the length of a journal that an inode can hold, or why it can not.
+fn is_journal(volume: &Volume, record: &Record) -> Result<Result<(u64, u64), String>, SourceGone> {
     let inode = &record.inode;
     if inode.i_links_count.get() == 0
         || Kind::from_mode(inode.i_mode.get().into()) != Kind::File
         || inode.has(flags::ENCRYPT)
     {
-        bad(format!("mode {:06o}, {} links, flags {:#x}", inode.i_mode, inode.i_links_count, inode.i_flags));
-        return Ok(None);
+        let found = format!("mode {:06o}, {} links, flags {:#x}", inode.i_mode, inode.i_links_count, inode.i_flags);
+        return Ok(Err(found));
     }
     let blocks = inode.size() / volume.block_size;
     if blocks < MIN_BLOCKS {
-        bad(format!("{blocks} blocks"));
-        return Ok(None);
+        return Ok(Err(format!("{blocks} blocks")));
     }
     let mut walk = Walk { first: None, whole: 0, wrong: false };
-    blocks::walk(volume, &record, &mut walk)?;
-    match walk.first {
-        Some(first) if !walk.wrong && walk.whole >= blocks => Ok(Some((first, blocks))),
-        _ => {
-            bad(format!("{} of {blocks} blocks are mapped", walk.whole));
-            Ok(None)
-        }
-    }
+    blocks::walk(volume, record, &mut walk)?;
+    Ok(match walk.first {
+        Some(first) if !walk.wrong && walk.whole >= blocks => Ok((first, blocks)),
+        _ => Err(format!("{} of {blocks} blocks are mapped", walk.whole)),
+    })
 }
 
 fn superblock(volume: &Volume, jsb: &JournalSuperblock, blocks: u64, place: Place, log: &mut Log) {

@@ -156,7 +156,9 @@ fn pass0(volume: &Volume, copy: u32, reach: &mut Reach<'_>) -> Result<(), Source
     reach.add(journal::check(volume)?);
     let lost = has_any(reach.log(), &JOURNAL_LOST);
     reach.end_if(lost);
-    reach.add(superblock::check(volume));
+    let log = superblock::check(volume);
+    reach.end_if(log.count(codes::UNKNOWN_FEATURES) > 0);
+    reach.add(log);
     reach.add(descriptors::check(volume, copy)?);
     reach.add(resize::check(volume)?);
     reach.add(mmp::check(volume)?);

@@ -178,7 +178,7 @@ crate::finding::codes! {
         "the journal's version is unknown",
         explain: "The journal's superblock has a type that no version of the format has.",
         repair: "gives up, or clears the journal",
-        e2fsck: ["PR_0_JOURNAL_UNSUPP_SUPER", "PR_0_JOURNAL_BAD_SUPER"];
+        e2fsck: ["PR_0_JOURNAL_UNSUPP_VERSION", "PR_0_JOURNAL_BAD_SUPER"];
     JOURNAL_INCOMPATIBLE = "ext-journal-incompatible", Critical,
         "the journal has unknown incompatible features",
         explain: "It was written by a newer kernel, or its features are damaged.",
