@@ -423,6 +423,17 @@ fn fat_damage(volume: &Volume, kind: &str) {
     each("both tables zeroed", true, &|d, _| {
         volume.tables.iter().for_each(|&table| d.zero(table, volume.table_len));
     });
+    each("both tables of garbage", true, &|d, random| {
+        volume.tables.iter().for_each(|&table| d.write(table, &random.bytes(volume.table_len as usize)));
+    });
+    each("fields of the boot sector ruined", false, &|d, random| {
+        // Offsets and lengths of the fields that geometry comes from.
+        for (at, len) in [(11, 2), (13, 1), (14, 2), (16, 1), (17, 2), (19, 2), (22, 2), (32, 4), (36, 4), (44, 4)] {
+            if random.below(3) == 0 {
+                d.write(at, &random.bytes(len));
+            }
+        }
+    });
     each("boot sectors and first table zeroed", false, &|d, _| d.zero(0, volume.tables[1]));
     each("entries of the first table flipped", false, &|d, random| flip(d, random, false));
     each("entries of both tables flipped", false, &|d, random| flip(d, random, true));

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 /// What the kernel refuses us from now on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Confinement {
-    /// All writing, creating and removing of files but below these directories; none, where there are none.
+    /// All writing to files, and all making, naming and removing of what is no empty file, but below these directories;
+    /// none, where there are none.
     Enforced(Vec<PathBuf>),
     /// Nothing, and why.
     Not(String),
@@ -52,7 +53,9 @@ pub(super) fn confine(directories: &[PathBuf]) -> Confinement {
 
 fn restrict(below: &[PathBuf]) -> Result<RestrictionStatus, RulesetError> {
     // The third version, of Linux 6.2, is the first to know of truncating. What came later is not about files' contents.
-    let writing = AccessFs::from_write(ABI::V3);
+    // Making a file is not refused: to write into it, or to link or rename one to where it may not be written, is, and the
+    // kernel asks about each file that gets its name, up to the root.
+    let writing = AccessFs::from_write(ABI::V3) & !AccessFs::MakeReg;
     Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(writing)?
@@ -85,7 +88,9 @@ mod tests {
                 if let Confinement::Enforced(_) = confined {
                     assert!(OpenOptions::new().write(true).open(&image).is_err(), "an image was opened for writing");
                     assert!(OpenOptions::new().append(true).open(&image).is_err());
-                    assert!(File::create(other.path().join("new")).is_err(), "a file was made");
+                    assert!(File::create(other.path().join("new")).is_err(), "a file was made and opened for writing");
+                    let moved = std::fs::rename(&image, allowed.path().join("moved"));
+                    assert!(moved.is_err(), "an image was moved");
                     assert!(std::fs::remove_file(&image).is_err(), "a file was removed");
                     assert_eq!(std::fs::read(&image).unwrap(), b"contents");
                     assert!(File::create(allowed.path().join("new")).is_ok(), "the destination is closed");

@@ -19,19 +19,28 @@ pub fn write(record: &Record, algorithm: Algorithm, out: &mut Vec<u8>) -> bool {
     if blake3 && !b3sum_takes(&record.path) {
         return false;
     }
-    if record.path.iter().any(|&b| escape(b, blake3).is_some()) {
+    let is_plain = !record.path.iter().any(|&b| escape(b, blake3).is_some());
+    if !is_plain {
         out.push(b'\\');
     }
     out.extend_from_slice(hex_into(digest, &mut [0; 64]).as_bytes());
     out.extend_from_slice(b"  ");
-    for &b in &record.path {
+    if is_plain {
+        out.extend_from_slice(&record.path);
+    } else {
+        push_escaped(&record.path, blake3, out);
+    }
+    out.push(b'\n');
+    true
+}
+
+fn push_escaped(path: &[u8], blake3: bool, out: &mut Vec<u8>) {
+    for &b in path {
         match escape(b, blake3) {
             Some(letter) => out.extend_from_slice(&[b'\\', letter]),
             None => out.push(b),
         }
     }
-    out.push(b'\n');
-    true
 }
 
 fn b3sum_takes(path: &[u8]) -> bool {

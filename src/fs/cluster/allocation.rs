@@ -126,9 +126,9 @@ impl<'t> Allocation<'t> {
         Ok(())
     }
 
-    /// True for a chain whose last cluster is no file's, by the table and by what is in it.
+    /// True for a chain whose last cluster is no file's last, by the table and by what is in it.
     fn ends_strangely(&self, chain: &Chain, written: u64) -> Result<bool, SourceGone> {
-        let marked = matches!(chain.flaw, None | Some(Flaw::Long | Flaw::Short));
+        let marked = matches!(chain.flaw, None | Some(Flaw::Short));
         Ok(!marked && self.ending(&chain.runs, written)? == Ending::Elsewhere)
     }
 
@@ -343,7 +343,8 @@ impl<'t> Allocation<'t> {
         }
         let Some((runs, ending)) = found else { return Ok(false) };
         // A circle was hardly made by chance alone: whatever wrote it may have meant the file to end there.
-        let doubt = matches!(flaw, Some(Flaw::Loop(_))) || ending == Ending::Elsewhere;
+        let ends = ending == Ending::Visible || (ending == Ending::Unknown && self.fills_room(&runs));
+        let doubt = matches!(flaw, Some(Flaw::Loop(_))) || !ends;
         let trust = if doubt { Trust::Doubtful } else { Trust::Unproven };
         self.own(index, &runs);
         self.heads = None;
@@ -534,13 +535,22 @@ impl<'t> Allocation<'t> {
             runs.truncate(free);
             shared = cut.and_then(|cluster| Some((self.owner(cluster)?, cluster)));
         }
-        let whole = if silent && !rival { self.fill(&runs, need, gaps)? } else { None };
+        let whole = match silent {
+            _ if rival => None,
+            _ if runs.count() >= need => Some(runs.clone()),
+            true => self.fill(&runs, need, gaps)?,
+            false => None,
+        };
         if whole.is_none() && !gaps {
             return Ok(false);
         }
         let proven = match &whole {
-            Some(whole) => shared.is_none() && self.ending(whole, written)? == Ending::Visible,
-            None => false,
+            Some(whole) if shared.is_none() => match self.ending(whole, written)? {
+                Ending::Visible => true,
+                Ending::Unknown => self.fills_room(whole),
+                Ending::Elsewhere => false,
+            },
+            _ => false,
         };
         let trust = match whole {
             Some(_) if proven => Trust::Unproven,
@@ -551,6 +561,12 @@ impl<'t> Allocation<'t> {
         self.own(index, &runs);
         self.verdicts.insert(id, Verdict { runs, trust, flaw: chain.flaw, shared });
         Ok(true)
+    }
+
+    /// True for clusters in one piece that reach just to where another file begins.
+    fn fills_room(&self, runs: &Runs) -> bool {
+        let behind = runs.last().and_then(|last| self.layout().after(last));
+        runs.runs().len() == 1 && behind.is_some_and(|behind| self.starts.contains(behind))
     }
 
     /// `runs`, filled up with the clusters behind them; with `gaps`, those are skipped that somebody owns or a file

@@ -138,7 +138,7 @@ impl Walk<'_> {
             if self.runs.count() >= self.need {
                 let ends = links.iter().any(|link| link == Link::End);
                 // A chain that ends has no circle, unless its way led through more than one copy.
-                if (!ends || self.disputed) && self.repeats() {
+                if (!ends || self.disputed) && self.repeats(patience) {
                     return Ok(Some(self.cut_loop()));
                 }
                 return Ok(if ends { None } else { Some(flaw_of(at, links.first(), Flaw::Long)) });
@@ -153,8 +153,9 @@ impl Walk<'_> {
         }
     }
 
-    /// True if a cluster was met twice.
-    fn repeats(&self) -> bool {
+    /// True if a cluster was met twice. That takes as long as some steps do.
+    fn repeats(&self, patience: &mut u64) -> bool {
+        *patience = patience.saturating_sub(self.runs.runs().len() as u64);
         let mut runs: Vec<Run> = self.runs.runs().to_vec();
         runs.sort_unstable_by_key(|run| run.first);
         runs.windows(2).any(|pair| pair[0].first.number() + pair[0].len > pair[1].first.number())

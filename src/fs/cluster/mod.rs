@@ -6,6 +6,7 @@
 mod allocation;
 mod chain;
 mod ending;
+mod garbage;
 mod lookup;
 mod object;
 mod table;

@@ -5,6 +5,7 @@
 
 use std::sync::OnceLock;
 
+use super::garbage::Garbage;
 use super::{Cluster, ClusterSet, Layout};
 use crate::bytes::{Spans, le16, le32};
 use crate::source::{Source, SourceGone};
@@ -107,7 +108,10 @@ pub struct Table {
     layout: Layout,
     bytes: u64,
     copies: Vec<Copy>,
-    pointed: OnceLock<ClusterSet>,
+    /// What is no table in each copy, once that was judged.
+    garbage: OnceLock<Vec<Garbage>>,
+    /// The clusters that some entry leads to: by all entries, and without garbage.
+    pointed: [OnceLock<ClusterSet>; 2],
 }
 
 impl Table {
@@ -121,7 +125,7 @@ impl Table {
             Copy { offset, chunks }
         };
         let copies = offsets.iter().take(16).map(copy).collect();
-        Table { source, width, layout, bytes, copies, pointed: OnceLock::new() }
+        Table { source, width, layout, bytes, copies, garbage: OnceLock::new(), pointed: Default::default() }
     }
 
     /// What the volume is read from.
@@ -195,7 +199,23 @@ impl Table {
     /// # Errors
     /// When the source is gone.
     pub fn link(&self, copy: usize, cluster: Cluster) -> Result<Link, SourceGone> {
+        if self.garbage.get().and_then(|copies| copies.get(copy)).is_some_and(|it| it.covers(cluster.number())) {
+            return Ok(Link::Unreadable);
+        }
         Ok(self.raw(copy, cluster.number())?.map_or(Link::Unreadable, |raw| self.decode(raw)))
+    }
+
+    /// Looks through the whole table for what is none: from now on such entries count as unreadable. False where nothing
+    /// is.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn distrust_garbage(&self) -> Result<bool, SourceGone> {
+        if self.garbage.get().is_none() {
+            let garbage = (0..self.copies.len()).map(|copy| Garbage::of(self, copy)).collect::<Result<Vec<_>, _>>()?;
+            let _ = self.garbage.set(garbage);
+        }
+        Ok(self.garbage.get().is_some_and(|copies| copies.iter().any(|garbage| !garbage.is_empty())))
     }
 
     /// What the entry of a cluster says in each copy, each answer once, that of the active copy first.
@@ -215,7 +235,8 @@ impl Table {
     /// # Errors
     /// When the source is gone.
     pub fn pointed(&self) -> Result<&ClusterSet, SourceGone> {
-        if let Some(pointed) = self.pointed.get() {
+        let slot = &self.pointed[usize::from(self.garbage.get().is_some())];
+        if let Some(pointed) = slot.get() {
             return Ok(pointed);
         }
         let mut pointed = ClusterSet::new(&self.layout);
@@ -226,7 +247,7 @@ impl Table {
                 }
             }
         }
-        Ok(self.pointed.get_or_init(|| pointed))
+        Ok(slot.get_or_init(|| pointed))
     }
 
     fn decode(&self, raw: u32) -> Link {

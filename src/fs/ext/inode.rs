@@ -4,6 +4,7 @@
 //! those of the kernel's `include/linux/kdev_t.h`.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use super::checksum::{Seed, Sums};
 use super::disk::inode::{self as disk, BASE_SIZE, I_BLOCK_SIZE, flags};
@@ -27,6 +28,8 @@ pub struct Inode<'r> {
     pub raw: disk::Inode,
     /// All its bytes.
     pub record: Cow<'r, [u8]>,
+    /// Whether its checksum agrees, once that was asked.
+    proved: OnceCell<bool>,
 }
 
 /// How an inode says where its contents lie.
@@ -48,12 +51,12 @@ impl<'r> Inode<'r> {
     /// The inode of this number in a record, which is as long as inodes are.
     pub fn decode(nr: InodeNr, record: &'r [u8]) -> Self {
         let fields = if record.len() > BASE_SIZE { record } else { &record[..record.len().min(BASE_SIZE)] };
-        Inode { nr, raw: padded(fields), record: Cow::Borrowed(record) }
+        Inode { nr, raw: padded(fields), record: Cow::Borrowed(record), proved: OnceCell::new() }
     }
 
     /// The same, independent of where it was read.
     pub fn into_owned(self) -> Inode<'static> {
-        Inode { nr: self.nr, raw: self.raw, record: Cow::Owned(self.record.into_owned()) }
+        Inode { nr: self.nr, raw: self.raw, record: Cow::Owned(self.record.into_owned()), proved: self.proved }
     }
 
     /// True where a directory may name it: it has a mode and links.
@@ -88,7 +91,7 @@ impl<'r> Inode<'r> {
 
     /// False where a checksum speaks against it.
     pub fn is_proved(&self, geometry: &Geometry) -> bool {
-        self.sums(geometry).is_none_or(Sums::agree)
+        *self.proved.get_or_init(|| self.sums(geometry).is_none_or(Sums::agree))
     }
 
     /// Bytes in use beyond the first 128: as the inode says, or as the volume's inodes mostly have where that is

@@ -173,7 +173,9 @@ impl Ext {
 
     /// True where too many fields are impossible: what lies there is no inode.
     fn is_garbage(&self, inode: &Inode<'_>) -> bool {
-        salvage::judge_record(&self.volume.geometry, inode.nr, &inode.record) <= salvage::Verdict::Garbage
+        let geometry = &self.volume.geometry;
+        let is_proved = geometry.has_checksums() && inode.is_proved(geometry);
+        !is_proved && salvage::judge_record(geometry, inode.nr, &inode.record) <= salvage::Verdict::Garbage
     }
 
     /// True where a proved descriptor says that the inode was never used, and nothing proves the contrary: what lies

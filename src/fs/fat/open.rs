@@ -10,6 +10,7 @@ use zerocopy::FromBytes;
 use super::disk::FsInfo;
 use super::geometry::{Geometry, Judged};
 use super::name::{self, CodePage};
+use super::salvage::Agreement;
 use super::salvage::infer::{Inferred, infer};
 use super::{Fat, codes};
 use crate::bytes::{Span, Spans, le32};
@@ -136,56 +137,72 @@ fn candidates_at(
     Ok(())
 }
 
-/// Opens a FAT volume, through its backup boot sector where the first is damaged.
+/// Opens a FAT volume, through its backup boot sector where the first is damaged, or says what nothing agrees with.
 pub fn open(
     members: &Members,
     options: &OpenOptions,
     progress: &dyn Progress,
 ) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
     let Some(source) = members.first() else { return Ok(None) };
-    let mut decisions = Vec::new();
-    let Some(judged) = find_geometry(source, options, &mut decisions, progress)? else { return Ok(None) };
-    Ok(Some(Arc::new(Fat::new(source.clone(), judged, options, decisions)?)))
-}
-
-fn find_geometry(
-    source: &Source,
-    options: &OpenOptions,
-    decisions: &mut Vec<String>,
-    progress: &dyn Progress,
-) -> Result<Option<Judged>, SourceGone> {
     if let Some(sector) = options.superblock {
         let size = options.block_size.unwrap_or(512);
-        decisions.push(format!("the boot sector in sector {sector} was used, as asked"));
-        return boot_at(source, sector.saturating_mul(size), 0);
+        let decision = format!("the boot sector in sector {sector} was used, as asked");
+        let Some(judged) = boot_at(source, sector.saturating_mul(size), 0)? else { return Ok(None) };
+        return Ok(Some(Arc::new(Fat::new(source.clone(), judged, options, vec![decision])?)));
     }
-    if let Some(judged) = boot_at(source, 0, 0)? {
-        return Ok(Some(judged));
+    let said = boot_at(source, 0, 0)?;
+    let said = said.map(|judged| Fat::new(source.clone(), judged, options, Vec::new())).transpose()?;
+    let agreement = said.as_ref().map(Fat::agreement).transpose()?;
+    if options.strict || agreement.is_some_and(|agreement| !agreement.is_poor()) {
+        return Ok(said.map(|fat| Arc::new(fat) as Arc<dyn FileSystem>));
     }
-    if options.strict {
-        return Ok(None);
-    }
-    for size in [512, 1024, 2048, 4096] {
-        let at = BACKUP_SECTOR * size;
-        let Some(mut judged) = boot_at(source, at, 0)? else { continue };
-        if judged.geometry.sector_size == size {
-            judged.findings.push(boot_sector_finding("the backup boot sector"));
-            decisions.push(format!("the boot sector is damaged: its backup in sector {BACKUP_SECTOR} was used"));
-            return Ok(Some(judged));
+    let found = if said.is_some() { "a boot sector that nothing agrees with" } else { "no boot sector" };
+    let rootless = said.as_ref().is_some_and(|fat| fat.root_place().is_none());
+    let mut best = said.zip(agreement);
+    let consider = |judged, decision, best: &mut Option<(Fat, Agreement)>| -> Result<(), SourceGone> {
+        let mut fat = Fat::new(source.clone(), judged, options, vec![decision])?;
+        if rootless {
+            fat.log.add(Finding::new(codes::ROOT_CLUSTER, Place::volume(), "no such cluster", ""));
         }
+        let agreement = fat.agreement()?;
+        if best.as_ref().is_none_or(|(_, known)| known.weight() < agreement.weight()) {
+            *best = Some((fat, agreement));
+        }
+        Ok(())
+    };
+    for judged in backups(source, found)? {
+        let decision = format!("the boot sector is damaged: its backup in sector {BACKUP_SECTOR} was used");
+        consider(judged, decision, &mut best)?;
     }
-    let Some(Inferred { geometry, evidence, .. }) = infer(source, progress)? else { return Ok(None) };
-    decisions.push(format!("there is no boot sector: the geometry was inferred from {evidence}"));
-    Ok(Some(Judged { geometry, findings: vec![boot_sector_finding("what was inferred")] }))
+    if best.as_ref().is_none_or(|(_, agreement)| agreement.is_poor())
+        && let Some(Inferred { geometry, evidence, .. }) = infer(source, progress)?
+    {
+        let judged = Judged { geometry, findings: vec![boot_sector_finding(found, "what was inferred")] };
+        let decision = format!("there is {found}: the geometry was inferred from {evidence}");
+        consider(judged, decision, &mut best)?;
+    }
+    let Some((fat, agreement)) = best else { return Ok(None) };
+    if agreement.is_poor() {
+        fat.table.distrust_garbage()?;
+    }
+    Ok(Some(Arc::new(fat)))
 }
 
-fn boot_sector_finding(used: &str) -> Finding {
-    Finding::new(
-        codes::BOOT_SECTOR,
-        Place::volume().at(Span::new(0, 512)),
-        "no boot sector",
-        format!("{used} was used"),
-    )
+/// The backup boot sector, wherever sectors of some size put it. `found` is what stands in the boot sector's place.
+fn backups(source: &Source, found: &str) -> Result<Vec<Judged>, SourceGone> {
+    let mut backups = Vec::new();
+    for size in [512, 1024, 2048, 4096] {
+        let Some(mut judged) = boot_at(source, BACKUP_SECTOR * size, 0)? else { continue };
+        if judged.geometry.sector_size == size {
+            judged.findings.push(boot_sector_finding(found, "the backup boot sector"));
+            backups.push(judged);
+        }
+    }
+    Ok(backups)
+}
+
+fn boot_sector_finding(found: &str, used: &str) -> Finding {
+    Finding::new(codes::BOOT_SECTOR, Place::volume().at(Span::new(0, 512)), found, format!("{used} was used"))
 }
 
 impl Fat {

@@ -20,7 +20,7 @@ const MOST_HEADS: usize = 4096;
 /// Directories that are asked whether a table is one.
 const MOST_ASKED: usize = 256;
 /// Marks of tables that are looked at.
-const MOST_MARKS: usize = 64;
+const MOST_MARKS: usize = 128;
 /// Bytes of a fixed root directory where nothing tells its size: 512 entries, as all formatters choose for disks.
 const USUAL_ROOT: u64 = 512 * ENTRY as u64;
 /// Largest cluster that any system makes.
@@ -84,7 +84,7 @@ fn search(source: &Source, progress: &dyn Progress) -> Result<(Vec<Head>, Vec<Ma
                 heads.push(Head { offset, cluster });
             }
             if offset < front && marks.len() < MOST_MARKS {
-                marks.extend(mark_of(sector).map(|width| Mark { offset, width }));
+                marks.extend(marks_of(sector).into_iter().flatten().map(|width| Mark { offset, width }));
             }
         }
         at += len as u64;
@@ -103,20 +103,22 @@ fn head_of(sector: &[u8]) -> Option<u32> {
     (is_dot(&dot) && is_dotdot(&dotdot) && cluster >= 2 && dot.DIR_FileSize.get() == 0).then_some(cluster)
 }
 
-/// The kind of table that begins with a sector.
-fn mark_of(sector: &[u8]) -> Option<Width> {
-    let media = *sector.first()?;
-    if (media != 0xf0 && media < 0xf8) || sector[1] != 0xff || sector[2] != 0xff || sector[..16] == [0xff; 16] {
-        return None;
+/// The kinds of table that may begin with a sector, the likelier first: a FAT12 whose first file has one cluster begins
+/// like a FAT16.
+fn marks_of(sector: &[u8]) -> [Option<Width>; 2] {
+    let media = sector.first().copied().unwrap_or(0);
+    let is_mark = (media == 0xf0 || media >= 0xf8) && sector[1..3] == [0xff; 2] && sector[..16] != [0xff; 16];
+    if !is_mark {
+        return [None; 2];
     }
     // In the second entry the two highest bits tell of the shutdown.
-    let second32 = le32(sector, 4)? & 0x03ff_ffff == 0x03ff_ffff;
-    let first16 = le16(sector, 2)? & 0x3fff == 0x3fff;
-    Some(match (sector[3] == 0x0f && second32, first16) {
-        (true, _) => Width::ThirtyTwo,
-        (false, true) => Width::Sixteen,
-        (false, false) => Width::Twelve,
-    })
+    let second32 = le32(sector, 4).is_some_and(|second| second & 0x03ff_ffff == 0x03ff_ffff);
+    let second16 = le16(sector, 2).is_some_and(|second| second & 0x3fff == 0x3fff);
+    match (sector[3] == 0x0f && second32, second16) {
+        (true, _) => [Some(Width::ThirtyTwo), None],
+        (false, true) => [Some(Width::Sixteen), Some(Width::Twelve)],
+        (false, false) => [Some(Width::Twelve), None],
+    }
 }
 
 /// Where the directories say that clusters lie.

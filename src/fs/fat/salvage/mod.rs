@@ -3,9 +3,12 @@
 //! [`Survey`] walks every directory, weighs all chains against each other, and looks into the clusters that belong to
 //! no file: for directories whose entry is gone, for parts of directories, and for chains without a name.
 
+mod agree;
 mod deleted;
 pub mod infer;
 mod pieces;
+
+pub use agree::Agreement;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -48,6 +51,7 @@ impl Fat {
     /// The look at the whole volume, taken once.
     pub(super) fn survey(&self) -> Result<&Survey, SourceGone> {
         self.survey.get_or_try_init(|| {
+            self.table.distrust_garbage()?;
             let mut surveyor = Surveyor::new(self);
             surveyor.look()?;
             if !surveyor.parts.is_empty() {
