@@ -197,6 +197,24 @@ fn all_descriptors_name_one_table() {
 }
 
 #[test]
+fn directories_lead_elsewhere() {
+    for directory in ["/many", "/wide/dir3"] {
+        survives("size of a directory", |image| zero(image, inode_at(image, directory) + 4, 4));
+        survives("map of a directory", |image| zero(image, inode_at(image, directory) + 0x28, 60));
+    }
+}
+
+#[test]
+fn something_else_is_before_the_volume() {
+    for junk in [512, 4096 + 512, 1 << 20] {
+        survives("something before it", |image| {
+            let bytes = fs::read(image).unwrap();
+            fs::write(image, [vec![0xA5; junk], bytes].concat()).unwrap();
+        });
+    }
+}
+
+#[test]
 fn the_root_inode_is_gone() {
     survives("root inode", |image| {
         let at = inode_at(image, "/");

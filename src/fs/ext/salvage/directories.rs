@@ -18,6 +18,7 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::super::checksum::Seed;
 use super::super::dir::{self, block};
 use super::super::disk::inode as disk;
+use super::super::disk::padded;
 use super::super::number::{BlockNr, InodeNr};
 use super::super::volume::Volume;
 use super::claims::Claims;
@@ -69,6 +70,8 @@ struct Search<'e> {
     parents: HashMap<u32, u32>,
     /// Directories in use whose map is broken: what is found for them is added.
     broken: BTreeSet<u32>,
+    /// Those of them that lead to no first block of their own, though there is one: what they claim counts for nothing.
+    astray: BTreeSet<u32>,
     /// How many names directories in use have for an inode.
     names: HashMap<u32, u32>,
 }
@@ -76,13 +79,17 @@ struct Search<'e> {
 impl<'e> Search<'e> {
     fn new(evidence: &'e Evidence<'e>) -> Result<Self, SourceGone> {
         let directory = |nr: &InodeNr| evidence.roll.get(*nr).is_directory();
-        let broken = evidence.claims.broken.iter().filter(|nr| directory(nr)).map(|nr| nr.0).collect();
+        let mut broken: BTreeSet<u32> =
+            evidence.claims.broken.iter().filter(|nr| directory(nr)).map(|nr| nr.0).collect();
+        let astray = astray(evidence);
+        broken.extend(&astray);
         Ok(Search {
             evidence,
             found: BTreeMap::new(),
             unnumbered: Vec::new(),
             parents: HashMap::new(),
             broken,
+            astray,
             names: HashMap::new(),
         })
     }
@@ -90,6 +97,9 @@ impl<'e> Search<'e> {
     /// True if a block belongs to no inode in use that can be believed.
     fn is_orphan(&self, block: BlockNr) -> bool {
         !self.evidence.claims.owners(block).any(|nr| {
+            if self.astray.contains(&nr.0) {
+                return false;
+            }
             let known = self.evidence.roll.get(nr);
             known.kind == Kind::Directory || known.proved || !self.evidence.volume.geometry.has_checksums()
         })
@@ -328,7 +338,10 @@ impl<'e> Search<'e> {
             if let Some(parent) = dir.parent.and_then(|parent| geometry.inode(parent)) {
                 remains.parents.insert(nr, parent.node());
             }
-            if !self.evidence.roll.get(nr).is_directory() {
+            if self.astray.contains(&nr.0) {
+                let inode = self.evidence.volume.inode(nr)?;
+                remains.inodes.extend(inode.map(|inode| (nr, without_map(&inode.record))));
+            } else if !self.evidence.roll.get(nr).is_directory() {
                 remains.inodes.insert(nr, record(geometry.inode_size as usize));
                 remains.trust.insert(nr, Trust::Renamed);
             }
@@ -336,6 +349,34 @@ impl<'e> Search<'e> {
         }
         Ok(count)
     }
+}
+
+/// A directory's record without the map and the size that lead elsewhere: its entries were found.
+fn without_map(record: &[u8]) -> Arc<[u8]> {
+    let mut inode: disk::Inode = padded(record);
+    inode.i_block.fill(0);
+    inode.i_flags.set(inode.i_flags.get() & !(disk::flags::EXTENTS | disk::flags::INLINE_DATA | disk::flags::INDEX));
+    (inode.i_size_lo, inode.i_size_high) = (0.into(), 0.into());
+    let mut bytes = record.to_vec();
+    let fields = size_of::<disk::Inode>().min(bytes.len());
+    bytes[..fields].copy_from_slice(&inode.as_bytes()[..fields]);
+    bytes.into()
+}
+
+/// Directories in use that no checksum proves, and that do not map the first block which names them.
+fn astray(evidence: &Evidence<'_>) -> BTreeSet<u32> {
+    let (mut named, mut mapped) = (BTreeSet::new(), BTreeSet::new());
+    for sighting in evidence.sightings {
+        let What::First { own, .. } = sighting.what else { continue };
+        let known = evidence.roll.get(InodeNr(own));
+        if known.is_directory() && !known.proved {
+            named.insert(own);
+            if evidence.claims.owners(sighting.block).any(|nr| nr.0 == own) {
+                mapped.insert(own);
+            }
+        }
+    }
+    named.difference(&mapped).copied().collect()
 }
 
 /// The record of a directory of which only the blocks are left: for nobody's eyes but the owner's, as nothing is known

@@ -264,6 +264,11 @@ pub fn of_copies(superblocks: &[(Superblock, u64)], source_len: u64) -> Option<C
     vote(None, among(superblocks, source_len), source_len)
 }
 
+/// True where a superblock lies where it says, counted from the start of the source.
+pub fn is_in_place(chosen: &Chosen) -> bool {
+    place(&chosen.sb, chosen.sb.s_block_group_nr.get().into()) == Some(chosen.at)
+}
+
 /// Filesystems that do not begin where the source does: where their superblocks say they begin, how long they are, a
 /// copy of each, and how many copies agree.
 pub fn elsewhere(superblocks: &[(Superblock, u64)], source_len: u64) -> Vec<(u64, u64, Superblock, usize)> {

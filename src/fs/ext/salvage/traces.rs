@@ -1,5 +1,5 @@
-//! What a filesystem that lost its headers leaves all over a source: superblocks and directories, found in one pass at
-//! any KiB.
+//! What a filesystem that lost its headers leaves all over a source: superblocks in any sector and directories at any
+//! KiB, found in one pass.
 
 use super::super::disk::at;
 use super::super::disk::dirent::{self, DirEntry};
@@ -11,6 +11,8 @@ use crate::source::{Source, SourceGone};
 
 /// Directories used as evidence, at most.
 pub const MOST_DIRECTORIES: usize = 1 << 20;
+/// Bytes from one place where a volume may begin to the next.
+const SECTOR: usize = 512;
 /// Superblocks used as evidence, at most.
 const MOST_SUPERBLOCKS: usize = 4096;
 
@@ -58,10 +60,13 @@ impl Traces {
 
 fn look(at: u64, chunk: &[u8]) -> Traces {
     let mut found = Traces::default();
-    for start in (0..chunk.len()).step_by(1024) {
+    // A volume begins in any sector; within it blocks, and so directories, begin at every KiB at most.
+    for start in (0..chunk.len()).step_by(SECTOR) {
         let (bytes, place) = (&chunk[start..], at + start as u64);
         found.superblocks.extend(superblock::look(bytes).map(|sb| (sb, place)));
-        found.dirs.extend(directory(place, bytes));
+        if start.is_multiple_of(1024) {
+            found.dirs.extend(directory(place, bytes));
+        }
     }
     found
 }
