@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::identify::{identify_start, scan};
 use crate::bytes::{Span, Spans};
-use crate::fs::Driver;
+use crate::fs::{Candidate, Driver};
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, Window};
 
@@ -17,6 +17,9 @@ const TRACK: u64 = 63 * 512;
 
 /// The bytes in which every header stands that begins a volume.
 const HEADERS: u64 = 72 << 10;
+
+/// Difference of confidence by which one candidate rules out another.
+const FAR: u8 = 30;
 
 /// A volume found by searching.
 pub(super) struct Found {
@@ -52,7 +55,7 @@ pub(super) fn volumes_in(source: &Source, span: Span, progress: &dyn Progress) -
 pub(super) fn volumes_on(source: &Source, progress: &dyn Progress) -> Result<Vec<Found>, SourceGone> {
     let disk = Span { start: 0, end: source.len() };
     let mut all = volumes_in(source, disk, progress)?;
-    let scanned = scan(source, progress)?;
+    let scanned = without_guesses(scan(source, progress)?);
     all.extend(scanned.into_iter().map(|(driver, candidate)| Found { span: candidate.span, driver: Some(driver) }));
     // A volume inside another one (a disk image in a file) begins later.
     all.sort_by_key(|found| (found.span.start, std::cmp::Reverse(found.span.end)));
@@ -63,6 +66,17 @@ pub(super) fn volumes_on(source: &Source, progress: &dyn Progress) -> Result<Vec
         }
     }
     Ok(apart)
+}
+
+/// Candidates without those that a far more certain one overlaps.
+fn without_guesses(found: Vec<(&'static Driver, Candidate)>) -> Vec<(&'static Driver, Candidate)> {
+    let sure: Vec<(Span, u8)> = found.iter().map(|(_, candidate)| (candidate.span, candidate.confidence)).collect();
+    let is_guess = |candidate: &Candidate| {
+        let span = candidate.span;
+        let overlaps = |other: &Span| other.start < span.end && span.start < other.end;
+        sure.iter().any(|(other, confidence)| *confidence >= candidate.confidence + FAR && overlaps(other))
+    };
+    found.into_iter().filter(|(_, candidate)| !is_guess(candidate)).collect()
 }
 
 /// The parts of a disk that none of `taken` covers.
