@@ -9,6 +9,7 @@ bash "$top/tests/packages" rclone=rclone s3cmd=s3cmd sshd=openssh-server swift-p
   memcached=memcached
 shift
 kinds=${*:-sftp s3 swift webdav}
+unset AWS_CA_BUNDLE # which rclone does not take
 
 bench=$(mktemp -d "${SERVED:-/var/tmp}/offmount-remote.XXXXXX")
 export XDG_STATE_HOME=$out/state RCLONE_CONFIG=/dev/null OFFMOUNT_WEBDAV_PASSWORD=word

@@ -4,9 +4,11 @@
 use std::io::Read;
 use std::time::Duration;
 
+#[cfg(feature = "webdav")]
+use ureq::SendBody;
 use ureq::http::{Request, Response};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, SendBody};
+use ureq::{Agent, Body};
 
 use super::Failure;
 
@@ -78,6 +80,7 @@ impl Http {
     ///
     /// # Errors
     /// [`Failure::Passing`] where no answer came.
+    #[cfg(feature = "webdav")]
     pub fn stream(
         &self,
         method: &str,
@@ -165,6 +168,7 @@ impl Answer {
     }
 
     /// The body as a stream.
+    #[cfg(feature = "webdav")]
     pub fn into_reader(self) -> impl Read {
         self.response.into_body().into_reader()
     }
