@@ -216,6 +216,20 @@ fn damage_is_found_under_its_code_and_e2fsck_says_so_too() {
 }
 
 #[test]
+fn what_damage_costs_is_told() {
+    let scratch = Scratch::new();
+    let image = volume(&scratch, "image", "-t ext2 -b 1024");
+    damage(&image, "copy_block /f1 /f2");
+    let ran = offmount(&["check".as_ref(), "--json".as_ref(), image.as_os_str()]).exits(4);
+    let records = ran.lines().into_iter().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let costs: Vec<_> = records.filter(|it| it["code"] == "ext-shared-file").map(|it| it["cost"].to_string()).collect();
+    // Two files of 5000 bytes share one block of 1024.
+    assert_eq!(costs, [r#"{"bytes":1024,"files":1}"#; 2]);
+    let text = offmount(&["check".as_ref(), image.as_os_str()]).exits(4);
+    assert!(text.text().contains("costs: 2 files, 2.0 KiB of contents"), "{text:?}");
+}
+
+#[test]
 fn codes_never_change_and_each_is_provoked() {
     let lines = |name: &str| -> BTreeSet<String> {
         let text = fs::read_to_string(testdata(name)).expect("a list");

@@ -33,6 +33,7 @@ mod links;
 mod mmp;
 mod name_hash;
 mod optimize;
+mod orphan_file;
 mod paths;
 mod quota;
 mod reach;
@@ -119,6 +120,7 @@ fn passes(volume: &Volume, copy: u32, progress: &dyn Progress, report: &mut Chec
         reach.add(bitmaps::check(volume, &found)?);
     }
     reach.add(quota::check(volume, &gathered.usage)?);
+    reach.add(orphan_file::check(volume)?);
     paths::fill(volume, &gathered, &entries, reach.log())?;
     Ok(())
 }

@@ -155,4 +155,9 @@ crate::finding::codes! {
         explain: "Limits are applied to wrong sums; no file is touched.",
         repair: "corrects the quota file",
         e2fsck: ["PR_6_UPDATE_QUOTAS"];
+    ORPHAN_FILE_DIRTY = "ext-orphan-file-dirty", Damage,
+        "a block of the orphan file is not as it is on a volume that was unmounted",
+        explain: "The file lists what was unlinked while open, or being truncated; between mounts it is empty. Either the volume was in use when it was cut off, and a mount cleans up, or the block was overwritten. No file that a directory names is lost by it.",
+        repair: "clears the block, or makes the file anew",
+        e2fsck: ["PR_6_ORPHAN_BLOCK_DIRTY", "PR_6_ORPHAN_FILE_CORRUPTED"];
 }
