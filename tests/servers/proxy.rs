@@ -54,6 +54,8 @@ fn forward(mut from: TcpStream, mut to: TcpStream, counter: &AtomicU64) {
     while let Ok(n @ 1..) = from.read(&mut buffer) {
         counter.fetch_add(n as u64, Ordering::Relaxed);
         if to.write_all(&buffer[..n]).is_err() {
+            // Who sends must hear that nobody takes it any more.
+            let _ = from.shutdown(Shutdown::Both);
             break;
         }
     }
