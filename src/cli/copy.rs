@@ -36,8 +36,9 @@ below it, or a glob ('/home/*/.ssh').
 
 A file appears under its final name only when it is complete. What stands there already is never replaced unless
 --overwrite is given. Run the same command again to go on with what is missing, also inside a large file (--resume says
-the same). A WebDAV server can not be sent the rest of a file: there the file in flight is begun anew. A tar archive can not
-be gone on with at all: FILE must not exist, and one that broke off has no end. offmount's own files (manifest.jsonl, B3SUMS) go to .offmount in the destination.
+the same). A WebDAV server can not be sent the rest of a file: there the file in flight is begun anew. A tar archive
+can not be gone on with at all: FILE must not exist, and one that broke off has no end. offmount's own files
+(manifest.jsonl, B3SUMS) go to .offmount in the destination.
 
 With --only-doomed a temporary copy of each volume's metadata (in TMPDIR) is repaired first. Run the same command without
 it afterwards to bring out the rest.

@@ -14,6 +14,9 @@ use super::super::disk::orphan::{MAGIC, OrphanBlockTail};
 use super::super::feature::{HAS_JOURNAL, METADATA_CSUM, ORPHAN_FILE};
 use super::super::number::{BlockNr, InodeNr};
 
+/// Blocks that are looked at: e2fsprogs makes orphan files of at most 512.
+const MOST_BLOCKS: usize = 1 << 16;
+
 /// Checks the file, if the volume has one. Without a journal nothing is said of it.
 pub fn check(volume: &Volume) -> Result<Log, SourceGone> {
     let mut log = Log::new();
@@ -26,7 +29,7 @@ pub fn check(volume: &Volume) -> Result<Log, SourceGone> {
     blocks::walk(volume, &record, &mut runs)?;
     let seed = volume.seed.inode(nr, record.inode.i_generation.get());
     let mut bytes = Vec::new();
-    for block in runs.0.into_iter().flat_map(|(start, len)| start..start + len) {
+    for block in runs.0.into_iter().flat_map(|(start, len)| start..start.saturating_add(len)).take(MOST_BLOCKS) {
         volume.read_block(block, &mut bytes)?;
         let (numbers, tail) = bytes.split_at(bytes.len() - size_of::<OrphanBlockTail>());
         let magic = at::<OrphanBlockTail>(tail, 0).map_or(0, |tail| tail.ob_magic.get());

@@ -102,8 +102,8 @@ pub fn shown_kinds(source: &Source, geometry: &Geometry) -> Result<Option<bool>,
     Ok((asked > 0).then_some(typed * 2 > asked))
 }
 
-/// True where inode tables do not lie where the geometry has them: two overlap, or as many do not bear out their place, or have none,
-/// as prove it.
+/// True where inode tables do not lie where the geometry has them: two overlap, or no fewer do not bear out their place
+/// than do.
 ///
 /// # Errors
 /// When the source is gone.
