@@ -358,7 +358,9 @@ fn s3() {
     survive("s3", &load, far);
     rclone_finds_the_same(&load, &format!("{remote}bucket/below"));
     let left = run(rclone().args(["backend", "list-multipart-uploads", &format!("{remote}bucket")]), b"").exits(0);
-    assert!(!left.text().contains("UploadId"), "{left:?}");
+    // Where the answer to the beginning of an upload is lost, nobody knows of it but the store.
+    let left_over = left.text().matches("UploadId").count() as u64;
+    assert!(left_over <= kills(), "{left:?}");
 }
 
 #[test]
@@ -381,7 +383,8 @@ fn webdav() {
         in_flight: 5 * MIB / 2 * kills() + 32 * MIB,
     };
     survive("webdav", &load, far);
-    rsync_finds_the_same(&load, &served.join("copy"), "-rtnic");
+    // The server keeps no times.
+    rsync_finds_the_same(&load, &served.join("copy"), "-rnic");
     let own: Vec<_> = fs::read_dir(served.join("copy/.offmount/tmp")).unwrap().collect();
     assert!(own.is_empty(), "{own:?}");
 }
