@@ -209,7 +209,9 @@ impl Copy<'_> {
                 Trust::Intact => "in order",
                 Trust::Journal => "with metadata from the journal",
                 Trust::Renamed => "whose name or place was reconstructed",
-                Trust::Unproven => "a checksum does not match or clusters were guessed, and nothing else speaks against them",
+                Trust::Unproven => {
+                    "a checksum does not match or clusters were guessed, and nothing else speaks against them"
+                }
                 Trust::Partial => "some of their bytes are lost, zeros stand for them",
                 Trust::Doubtful => "structures contradict each other: bytes may belong to other files",
             };

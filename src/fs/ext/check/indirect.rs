@@ -74,12 +74,14 @@ impl<V: Visitor> Map<'_, V> {
         self.visitor.map_block(block);
         let mut entries = Vec::new();
         self.volume.read_block(block, &mut entries)?;
-        for i in 0..self.volume.addresses() as usize {
-            let below = u64::from(le32(&entries, i * 4).unwrap_or_default());
+        let end = *logical + covers;
+        for entry in up_to_last(&entries).chunks_exact(4) {
+            let below = u64::from(le32(entry, 0).unwrap_or_default());
             if !self.entry(below, depth - 1, logical)? {
                 return Ok(false);
             }
         }
+        *logical = end;
         Ok(true)
     }
 
@@ -98,4 +100,12 @@ impl<V: Visitor> Map<'_, V> {
             self.visitor.data(logical, block, len, false);
         }
     }
+}
+
+/// The entries of an indirect block without the zeros at its end, or most of them: many list next to nothing.
+fn up_to_last(entries: &[u8]) -> &[u8] {
+    const PIECE: usize = 32;
+    let pieces = entries.chunks_exact(PIECE);
+    let zeros = pieces.rev().take_while(|piece| **piece == [0; PIECE]).count();
+    &entries[..entries.len() - zeros * PIECE]
 }

@@ -19,6 +19,9 @@ const DOUBLE: usize = 13;
 /// e2fsck looks at the first of so many parts of the list.
 const LOOKED_AT: u64 = 4;
 
+/// Blocks of the list that are read together.
+const AT_ONCE: u64 = 16;
+
 /// Checks the inode.
 pub fn check(volume: &Volume) -> Result<Log, SourceGone> {
     let mut log = Log::new();
@@ -61,6 +64,11 @@ fn wrong(volume: &Volume, record: &Record) -> Result<Option<(Code, String)>, Sou
     volume.read_block(double, &mut list)?;
     let first = volume.descriptor_block(0, 0) + volume.descriptor_blocks();
     let reserved = u64::from(volume.sb.s_reserved_gdt_blocks.get());
+    let copies: Vec<u64> = (1..volume.groups)
+        .filter(|group| volume.has_superblock(*group))
+        .map(|group| u64::from(group) * volume.blocks_per_group)
+        .collect();
+    let mut some = Vec::new();
     for i in 0..reserved {
         let code = if i < reserved / LOOKED_AT { codes::RESIZE_INODE } else { codes::RESIZE_INODE_LATER };
         let slot = (volume.descriptor_blocks() + i) % volume.addresses();
@@ -68,23 +76,24 @@ fn wrong(volume: &Volume, record: &Record) -> Result<Option<(Code, String)>, Sou
         if named != first + i {
             return Ok(Some((code, format!("descriptor block {named}, expected {}", first + i))));
         }
-        if let Some(why) = copies(volume, named)? {
+        let at = i % AT_ONCE;
+        if at == 0 {
+            some.resize((AT_ONCE.min(reserved - i) * volume.block_size) as usize, 0);
+            volume.read(named.saturating_mul(volume.block_size), &mut some)?;
+        }
+        let entries = &some[(at * volume.block_size) as usize..][..volume.block_size as usize];
+        if let Some(why) = missed(entries, named, &copies) {
             return Ok(Some((code, why)));
         }
     }
     Ok(None)
 }
 
-/// Each block kept behind the primary descriptors lists its counterparts behind the copies.
-fn copies(volume: &Volume, block: u64) -> Result<Option<String>, SourceGone> {
-    let mut list = Vec::new();
-    volume.read_block(block, &mut list)?;
-    for (slot, group) in (1..volume.groups).filter(|group| volume.has_superblock(*group)).enumerate() {
-        let expected = block + u64::from(group) * volume.blocks_per_group;
-        let Some(named) = le32(&list, slot * 4) else { break };
-        if u64::from(named) != expected {
-            return Ok(Some(format!("copy {named} of block {block}, expected {expected}")));
-        }
-    }
-    Ok(None)
+/// Each block kept behind the primary descriptors lists its counterparts behind the copies, which are so many blocks
+/// farther on.
+fn missed(entries: &[u8], block: u64, copies: &[u64]) -> Option<String> {
+    let named = entries.chunks_exact(4).map(|entry| u64::from(le32(entry, 0).unwrap_or_default()));
+    let mut pairs = named.zip(copies.iter().map(|farther| block + farther));
+    let (named, expected) = pairs.find(|(named, expected)| named != expected)?;
+    Some(format!("copy {named} of block {block}, expected {expected}"))
 }
