@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::bytes::Span;
 use crate::finding::{Code, Log};
-use crate::node::{Entry, Judged, Mapping, Node, NodeId, Xattr};
+use crate::node::{Entry, Judged, Kind, Mapping, Node, NodeId, Xattr};
 use crate::progress::Progress;
 use crate::source::{Source, SourceGone};
 
@@ -262,8 +262,13 @@ pub trait FileSystem: Send + Sync {
         false
     }
 
-    /// The nodes in use that a walk from the root did not reach, with what is known of their place.
-    fn strays(&self, reached: &dyn Fn(NodeId) -> bool, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone>;
+    /// The nodes in use that a walk from the root did not reach, with what is known of their place. `reached` is told
+    /// each node's kind, too: asked of every node in use, in ascending order, it proves what entries say.
+    fn strays(
+        &self,
+        reached: &mut dyn FnMut(NodeId, Kind) -> bool,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Stray>, SourceGone>;
 
     /// Checks the whole filesystem, read-only, as it is after the journal was replayed in memory.
     fn check(&self, progress: &dyn Progress) -> Result<CheckReport, SourceGone>;

@@ -1,5 +1,7 @@
 //! Everything below a path of the server, over mounts: [`Server::below`], [`Server::everything`].
 
+use rayon::prelude::*;
+
 use super::list::TreeRef;
 use super::{Placement, Resolved, Server};
 use crate::node::Kind;
@@ -118,7 +120,7 @@ impl Part<'_> {
             items.push(item);
             children.clear();
             children.extend(self.tree.children(item).filter(|child| !self.covered.contains(child)));
-            children.sort_unstable_by(|&a, &b| self.tree.name(b).cmp(self.tree.name(a)));
+            children.par_sort_unstable_by(|&a, &b| self.tree.name(b).cmp(self.tree.name(a)));
             stack.append(&mut children);
         }
         items

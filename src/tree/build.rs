@@ -1,7 +1,7 @@
 //! The walk: lists every directory once, level by level, in parallel, and checks each entry against its node.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -26,8 +26,8 @@ pub(super) struct Builder {
     pub(super) names: Vec<u8>,
     /// The item under which each directory was listed: the first that named it.
     pub(super) directories: HashMap<NodeId, u32>,
-    /// Every other node an item names.
-    others: HashSet<NodeId>,
+    /// Every other node an item names; `None` while entries are believed, and nobody asks.
+    others: Option<HashSet<NodeId>>,
     /// Further names of directories, as far as entries say that they are some.
     pub(super) rivals: Vec<u32>,
     /// Directories whose `..` says another directory than the one that names them, and which.
@@ -62,7 +62,7 @@ impl Builder {
             items: vec![root],
             names: Vec::new(),
             directories: HashMap::from([(start, 0)]),
-            others: HashSet::new(),
+            others: Some(HashSet::new()),
             rivals: Vec::new(),
             claims: HashMap::new(),
             log: Log::new(),
@@ -83,25 +83,52 @@ impl Builder {
         self.troubled
     }
 
-    /// True if the walk met damage, or nodes are in use that it did not reach.
-    pub(super) fn misses_something(&self, progress: &dyn Progress) -> Result<bool, SourceGone> {
-        Ok(self.troubled || !self.fs.strays(&|id| self.is_reached(id), progress)?.is_empty() || self.fs.wants_salvage())
+    /// Walks from `start` and believes every entry about the kind of its node.
+    pub(super) fn believe(
+        fs: &Arc<dyn FileSystem>,
+        start: NodeId,
+        progress: &dyn Progress,
+    ) -> Result<Self, SourceGone> {
+        let mut builder = Builder { others: None, ..Builder::new(fs, start) };
+        progress.stage("reading directories", None, Unit::Items);
+        builder.list_all(vec![0], progress)?;
+        Ok(builder)
+    }
+
+    /// After [`Builder::believe`]: true if the walk met no damage and reached every node in use, and all are of the kind
+    /// that their entries say.
+    pub(super) fn is_borne_out(&self, progress: &dyn Progress) -> Result<bool, SourceGone> {
+        if self.troubled {
+            return Ok(false);
+        }
+        let mut named = Named::by(&self.items);
+        if !self.fs.strays(&mut |id, kind| named.is_reached(id, kind), progress)?.is_empty() || self.fs.wants_salvage()
+        {
+            return Ok(false);
+        }
+        Ok(named.is_proved() || self.all_differing(0..self.items.len())?.is_empty())
     }
 
     pub(super) fn is_reached(&self, id: NodeId) -> bool {
-        self.others.contains(&id) || self.directories.contains_key(&id)
+        self.others.as_ref().is_some_and(|others| others.contains(&id)) || self.directories.contains_key(&id)
     }
 
     /// Lists the directories of `level` and all below, and compares all entries met with their nodes.
     pub(super) fn descend(&mut self, mut level: Vec<u32>, progress: &dyn Progress) -> Result<(), SourceGone> {
         let mut compared = self.items.len();
         while !level.is_empty() && !progress.interrupted() {
-            while !level.is_empty() && !progress.interrupted() {
-                level = self.list_level(level, progress)?;
-            }
+            self.list_all(level, progress)?;
             let met = compared..self.items.len();
             compared = self.items.len();
             level = self.compare_with_nodes(met)?;
+        }
+        Ok(())
+    }
+
+    /// Lists the directories of `level` and all below.
+    fn list_all(&mut self, mut level: Vec<u32>, progress: &dyn Progress) -> Result<(), SourceGone> {
+        while !level.is_empty() && !progress.interrupted() {
+            level = self.list_level(level, progress)?;
         }
         Ok(())
     }
@@ -179,7 +206,7 @@ impl Builder {
     pub(super) fn note_reached(&mut self, item: u32) -> bool {
         let Item { id, kind, .. } = self.items[item as usize];
         if kind != Kind::Directory {
-            self.others.insert(id);
+            self.others.as_mut().map(|others| others.insert(id));
             return false;
         }
         if self.directories.contains_key(&id) {
@@ -193,13 +220,9 @@ impl Builder {
 
     /// Where an entry and its node disagree about the kind, the node is right. Returns the directories that entries
     /// called something else.
-    fn compare_with_nodes(&mut self, items: std::ops::Range<usize>) -> Result<Vec<u32>, SourceGone> {
-        let mut order: Vec<u32> = (items.start as u32..items.end as u32).collect();
-        order.par_sort_unstable_by_key(|&item| self.items[item as usize].id);
-        let this = &*self;
-        let differing: Result<Vec<_>, _> = order.par_chunks(CHUNK).map(|part| this.differing(part)).collect();
+    fn compare_with_nodes(&mut self, items: Range<usize>) -> Result<Vec<u32>, SourceGone> {
         let mut unlisted = Vec::new();
-        for (item, kind) in differing?.into_iter().flatten() {
+        for (item, kind) in self.all_differing(items)? {
             self.troubled = true;
             let Some(kind) = kind else { continue };
             let Item { id, kind: was, .. } = self.items[item as usize];
@@ -214,6 +237,14 @@ impl Builder {
         Ok(unlisted)
     }
 
+    /// Those of a range of items whose node is not of the kind the entry says, or gone, in the order of the nodes.
+    fn all_differing(&self, items: Range<usize>) -> Result<Vec<(u32, Option<Kind>)>, SourceGone> {
+        let mut order: Vec<u32> = (items.start as u32..items.end as u32).collect();
+        order.par_sort_unstable_by_key(|&item| self.items[item as usize].id);
+        let differing: Result<Vec<_>, _> = order.par_chunks(CHUNK).map(|part| self.differing(part)).collect();
+        Ok(differing?.into_iter().flatten().collect())
+    }
+
     /// Those of some items whose node is not of the kind the entry says, or gone.
     fn differing(&self, items: &[u32]) -> Result<Vec<(u32, Option<Kind>)>, SourceGone> {
         let ids: Vec<NodeId> = items.iter().map(|&item| self.items[item as usize].id).collect();
@@ -221,6 +252,36 @@ impl Builder {
         let kinds = nodes.iter().map(|node| node.as_ref().map(|node| node.kind));
         let differs = |&(item, kind): &(u32, Option<Kind>)| kind != Some(self.items[item as usize].kind);
         Ok(items.iter().copied().zip(kinds).filter(differs).collect())
+    }
+}
+
+/// What the items of a tree say about nodes, to be compared with the nodes as they are met.
+struct Named {
+    /// Nodes and their kinds, in ascending order.
+    nodes: Vec<(NodeId, Kind)>,
+    /// How many of them were met, one after the other.
+    proved: usize,
+}
+
+impl Named {
+    fn by(items: &[Item]) -> Self {
+        let mut nodes: Vec<(NodeId, Kind)> = items.par_iter().map(|item| (item.id, item.kind)).collect();
+        nodes.par_sort_unstable();
+        nodes.dedup();
+        Named { nodes, proved: 0 }
+    }
+
+    /// True if an item names this node. Proves it where the kind is the same, and all before it are proved.
+    fn is_reached(&mut self, id: NodeId, kind: Kind) -> bool {
+        if self.nodes.get(self.proved) == Some(&(id, kind)) {
+            self.proved += 1;
+            return true;
+        }
+        self.nodes.binary_search_by_key(&id, |(id, _)| *id).is_ok()
+    }
+
+    fn is_proved(&self) -> bool {
+        self.proved == self.nodes.len()
     }
 }
 

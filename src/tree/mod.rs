@@ -1,7 +1,7 @@
 //! The tree of a filesystem: paths, hard links, loops, and what no directory names any more. Over any [`FileSystem`].
 //!
-//! [`Tree::whole`] walks from the root, then counts the nodes in use against those reached. Where something is missing
-//! it has the filesystem search for it ([`FileSystem::salvage`]) and walks again; what still has no name is placed
+//! [`Tree::whole`] walks from the root, then compares the nodes in use with those reached. Where something is missing it
+//! has the filesystem search for it ([`FileSystem::salvage`]) and walks again; what still has no name is placed
 //! under `#lost`, with its subtree.
 
 mod build;
@@ -78,11 +78,11 @@ impl Tree {
     /// # Errors
     /// When the source is gone.
     pub fn whole(fs: Arc<dyn FileSystem>, progress: &dyn Progress) -> Result<Self, SourceGone> {
-        let first = Builder::walk(&fs, fs.root(), progress)?;
-        if !first.misses_something(progress)? {
-            return Ok(first.finish());
+        let believing = Builder::believe(&fs, fs.root(), progress)?;
+        if believing.is_borne_out(progress)? {
+            return Ok(believing.finish());
         }
-        drop(first);
+        drop(believing);
         fs.salvage(progress)?;
         let mut again = Builder::walk(&fs, fs.root(), progress)?;
         again.place_strays(progress)?;

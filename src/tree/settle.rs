@@ -13,7 +13,7 @@ impl Builder {
     /// Places every node in use that the walk did not reach: where it belongs as far as that is known, else in
     /// `#lost`.
     pub(super) fn place_strays(&mut self, progress: &dyn Progress) -> Result<(), SourceGone> {
-        let strays = self.fs.strays(&|id| self.is_reached(id), progress)?;
+        let strays = self.fs.strays(&mut |id, _| self.is_reached(id), progress)?;
         let (directories, others): (Vec<Stray>, Vec<Stray>) =
             strays.into_iter().partition(|stray| stray.node.kind == Kind::Directory);
         let mut lost = None;

@@ -165,10 +165,15 @@ impl FileSystem for Memory {
         self.salvaged.store(true, Ordering::Relaxed);
         Ok(())
     }
-    fn strays(&self, reached: &dyn Fn(NodeId) -> bool, _: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
-        let ids: BTreeSet<u64> = self.dirs.keys().chain(self.others.keys()).copied().collect();
+    fn strays(
+        &self,
+        reached: &mut dyn FnMut(NodeId, Kind) -> bool,
+        _: &dyn Progress,
+    ) -> Result<Vec<Stray>, SourceGone> {
+        let mut kinds = self.others.clone();
+        kinds.extend(self.dirs.keys().map(|&id| (id, Kind::Directory)));
         let mut strays = Vec::new();
-        for id in ids.into_iter().map(NodeId).filter(|&id| !reached(id)) {
+        for id in kinds.into_iter().filter(|&(id, kind)| !reached(NodeId(id), kind)).map(|(id, _)| NodeId(id)) {
             let known = self.known.get(&id.0).cloned().unwrap_or_default();
             let parent = known.parent.map(NodeId);
             strays.extend(self.node(id)?.map(|node| Stray { node, parent, name: known.name.map(Into::into) }));

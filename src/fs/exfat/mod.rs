@@ -226,7 +226,11 @@ impl FileSystem for Exfat {
         self.survey().map(drop)
     }
 
-    fn strays(&self, reached: &dyn Fn(NodeId) -> bool, _: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
+    fn strays(
+        &self,
+        reached: &mut dyn FnMut(NodeId, Kind) -> bool,
+        _: &dyn Progress,
+    ) -> Result<Vec<Stray>, SourceGone> {
         self.find_strays(reached)
     }
 

@@ -251,7 +251,7 @@ impl FileSystem for Ext {
         if ids.len() <= NODES_PER_TASK {
             return read(ids);
         }
-        Ok(ids.par_chunks(NODES_PER_TASK).map(read).collect::<Result<Vec<_>, _>>()?.concat())
+        Ok(ids.par_chunks(NODES_PER_TASK).map(read).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     fn entries(&self, dir: &Node, visit: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<Judged<()>, SourceGone> {
@@ -337,7 +337,11 @@ impl FileSystem for Ext {
         self.refuted.load(Ordering::Relaxed)
     }
 
-    fn strays(&self, reached: &dyn Fn(NodeId) -> bool, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
+    fn strays(
+        &self,
+        reached: &mut dyn FnMut(NodeId, Kind) -> bool,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Stray>, SourceGone> {
         salvage::strays(self, reached, progress)
     }
 

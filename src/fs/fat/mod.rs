@@ -234,7 +234,11 @@ impl FileSystem for Fat {
         self.survey().map(drop)
     }
 
-    fn strays(&self, reached: &dyn Fn(NodeId) -> bool, _: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
+    fn strays(
+        &self,
+        reached: &mut dyn FnMut(NodeId, Kind) -> bool,
+        _: &dyn Progress,
+    ) -> Result<Vec<Stray>, SourceGone> {
         self.find_strays(reached)
     }
 

@@ -67,13 +67,14 @@ impl Exfat {
     }
 
     /// What was found that no entry leads to. No directory of exFAT says where it belongs.
-    pub(super) fn find_strays(&self, reached: &dyn Fn(NodeId) -> bool) -> Result<Vec<Stray>, SourceGone> {
+    pub(super) fn find_strays(&self, reached: &mut dyn FnMut(NodeId, Kind) -> bool) -> Result<Vec<Stray>, SourceGone> {
         let survey = self.survey()?;
-        let mut ids: Vec<NodeId> = survey.directories.keys().map(|&start| self.directory_at(start).id()).collect();
-        ids.extend(survey.chains.keys().map(|&place| Object::Chain(place).id()));
-        ids.sort_unstable();
+        let directory = |start: &Cluster| (self.directory_at(*start).id(), Kind::Directory);
+        let mut found: Vec<(NodeId, Kind)> = survey.directories.keys().map(directory).collect();
+        found.extend(survey.chains.keys().map(|&place| (Object::Chain(place).id(), Kind::File)));
+        found.sort_unstable_by_key(|(id, _)| *id);
         let mut strays = Vec::new();
-        for id in ids.into_iter().filter(|&id| !reached(id)) {
+        for (id, _) in found.into_iter().filter(|&(id, kind)| !reached(id, kind)) {
             strays.extend(self.read_node(id)?.map(|node| Stray { node, parent: None, name: None }));
         }
         Ok(strays)

@@ -259,17 +259,21 @@ fn search(volume: &Volume, progress: &dyn Progress) -> Result<Vec<Sighting>, Sou
 ///
 /// # Errors
 /// When the source is gone.
-pub fn strays(ext: &Ext, reached: &dyn Fn(NodeId) -> bool, progress: &dyn Progress) -> Result<Vec<Stray>, SourceGone> {
+pub fn strays(
+    ext: &Ext,
+    reached: &mut dyn FnMut(NodeId, Kind) -> bool,
+    progress: &dyn Progress,
+) -> Result<Vec<Stray>, SourceGone> {
     let mut strays = Vec::new();
     census::census(ext, Census::InUse, progress, &mut |node| {
-        if !reached(node.id) {
+        if !reached(node.id, node.kind) {
             strays.push(Stray { node, parent: None, name: None });
         }
         ControlFlow::Continue(())
     })?;
     let Some(remains) = ext.volume.remains() else { return Ok(strays) };
     for nr in &remains.made_up {
-        if let Some(node) = ext.node(nr.node())?.filter(|node| !reached(node.id)) {
+        if let Some(node) = ext.node(nr.node())?.filter(|node| !reached(node.id, node.kind)) {
             strays.push(Stray { node, parent: None, name: Some(format!("directory-{nr}").into_bytes()) });
         }
     }

@@ -17,7 +17,7 @@ use super::Fat;
 use super::dir::{Looks, Place, Slot, is_dot, is_dotdot};
 use crate::fs::Stray;
 use crate::fs::cluster::{Allocation, Claim, Cluster, Object, Runs, Verdict};
-use crate::node::{NodeId, Trust};
+use crate::node::{Kind, NodeId, Trust};
 use crate::source::SourceGone;
 
 /// More loose chains than this many a file: the table is no witness, and they are no files.
@@ -66,12 +66,12 @@ impl Fat {
     }
 
     /// What was found that no entry leads to, with what is known of its place.
-    pub(super) fn find_strays(&self, reached: &dyn Fn(NodeId) -> bool) -> Result<Vec<Stray>, SourceGone> {
+    pub(super) fn find_strays(&self, reached: &mut dyn FnMut(NodeId, Kind) -> bool) -> Result<Vec<Stray>, SourceGone> {
         let survey = self.survey()?;
         let mut strays = Vec::new();
-        let mut add = |object: Object, parent: Option<NodeId>| -> Result<(), SourceGone> {
+        let mut add = |object: Object, kind: Kind, parent: Option<NodeId>| -> Result<(), SourceGone> {
             let id = object.id();
-            if !reached(id)
+            if !reached(id, kind)
                 && let Some(node) = self.read_node(id, &mut |offset| self.entry_at(offset))?
             {
                 strays.push(Stray { node, parent, name: None });
@@ -80,12 +80,12 @@ impl Fat {
         };
         for &start in &survey.directories {
             let parent = self.dotdot(start)?.map(Object::id);
-            add(self.directory_at(start), parent)?;
+            add(self.directory_at(start), Kind::Directory, parent)?;
         }
         let mut chains: Vec<u64> = survey.chains.keys().copied().collect();
         chains.sort_unstable();
         for place in chains {
-            add(Object::Chain(place), None)?;
+            add(Object::Chain(place), Kind::File, None)?;
         }
         Ok(strays)
     }
