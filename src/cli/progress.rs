@@ -1,13 +1,14 @@
 //! Progress bars on standard error: [`Bar`].
 
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::interrupt;
+use super::output::complain;
 use crate::progress::{Progress, Unit};
 use crate::report::text::digits;
 
@@ -15,6 +16,26 @@ use crate::report::text::digits;
 pub(crate) struct Bar {
     bar: Option<ProgressBar>,
     files: Arc<AtomicU64>,
+    quiet: bool,
+    told: Told,
+}
+
+/// What troubles were told last: many lanes meet the same at a time.
+#[derive(Default)]
+struct Told(Mutex<Option<(String, Instant)>>);
+
+impl Told {
+    /// How long the same trouble is not told again.
+    const SILENCE: Duration = Duration::from_secs(20);
+
+    fn is_new(&self, what: &str) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = last.as_ref().is_none_or(|(told, when)| told != what || when.elapsed() > Self::SILENCE);
+        if is_new {
+            *last = Some((what.to_owned(), Instant::now()));
+        }
+        is_new
+    }
 }
 
 impl Bar {
@@ -26,7 +47,7 @@ impl Bar {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Bar { bar, files: Arc::default() }
+        Bar { bar, files: Arc::default(), quiet, told: Told::default() }
     }
 
     /// Takes the bar off the terminal, until the next stage.
@@ -76,6 +97,16 @@ impl Progress for Bar {
 
     fn files(&self, n: u64) {
         self.files.fetch_add(n, Ordering::Relaxed);
+    }
+
+    fn trouble(&self, what: &str) {
+        if self.quiet || !self.told.is_new(what) {
+            return;
+        }
+        match &self.bar {
+            Some(bar) => bar.suspend(|| complain(what)),
+            None => complain(what),
+        }
     }
 
     fn interrupted(&self) -> bool {

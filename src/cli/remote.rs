@@ -1,10 +1,14 @@
 //! What commands have in common whose destination may be on another machine.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
+use super::arguments::duration;
+use super::interrupt;
+use super::output::complain;
 use super::stop::Stop;
 use crate::sink::Store;
 use crate::sink::store::{Options, open};
@@ -20,7 +24,18 @@ pub(crate) struct RemoteArguments {
     /// The command to use in place of `ssh`, with its arguments [default: $OFFMOUNT_SSH, or ssh]
     #[arg(long, value_name = "COMMAND", help_heading = HEADING)]
     ssh: Option<String>,
+
+    /// Take a connection for lost over which nothing has moved for so long (a slow one is not)
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s", help_heading = HEADING)]
+    stall: Duration,
 }
+
+/// How long to wait for a server that is there, and says that it can not do anything now: one that restarts, or of which a
+/// part does.
+const BUSY: Duration = Duration::from_secs(180);
+
+/// How long between two attempts.
+const BETWEEN: Duration = Duration::from_secs(5);
 
 const HEADING: &str = "Remote destinations";
 
@@ -33,8 +48,24 @@ impl RemoteArguments {
     /// Opens a remote destination.
     pub(crate) fn open(&self, url: &Url, look_only: bool) -> Result<Box<dyn Store>, Stop> {
         let ssh = self.ssh.clone().or_else(|| std::env::var("OFFMOUNT_SSH").ok());
-        let options = Options { ssh, look_only };
-        open(url, &options).map_err(Stop::Failed)
+        let options = Options { ssh, look_only, stall: self.stall.max(Duration::from_secs(1)) };
+        let began = Instant::now();
+        loop {
+            match open(url, &options) {
+                Ok(store) => return Ok(store),
+                Err(unopened) if unopened.is_busy && began.elapsed() < BUSY => {
+                    complain(&format!("{}; trying again (Ctrl-C ends)", unopened.why));
+                }
+                Err(unopened) => return Err(Stop::Failed(unopened.why)),
+            }
+            let again = Instant::now() + BETWEEN;
+            while Instant::now() < again {
+                if interrupt::asked() {
+                    return Err(Stop::Interrupted);
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
     }
 
     /// The directory of this machine that keeps the state of copies to a destination.

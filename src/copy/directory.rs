@@ -1,6 +1,7 @@
 //! Directories: made before what is in them, finished after it.
 
 use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use super::done::Done;
 use super::job::{Halt, Job, made_up_directory};
@@ -50,7 +51,7 @@ impl Job<'_> {
 
     /// Makes a batch of directories of one part. Those that failed are noted in `failed`, with their records in what is
     /// returned; the others' records are written when they are finished.
-    pub fn make_directories(&self, batch: &[Directory], failed: &mut HashSet<Directory>) -> Done {
+    pub fn make_directories(&self, batch: &[Directory], failed: &Mutex<HashSet<Directory>>) -> Done {
         let mut done = Done::new(self.hashes);
         let nodes = match self.directory_nodes(batch) {
             Ok(nodes) => nodes,
@@ -64,7 +65,7 @@ impl Job<'_> {
                 break;
             }
             if let Err(record) = self.make_directory(*directory, node) {
-                failed.insert(*directory);
+                failed.lock().unwrap_or_else(PoisonError::into_inner).insert(*directory);
                 done.add(&record);
             }
         }

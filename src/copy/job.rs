@@ -199,6 +199,11 @@ impl<'a> Job<'a> {
             Halt::Failure(Failure::Full) => self.stop(Stopped::Full),
             Halt::Failure(Failure::Gone(error)) => self.stop(Stopped::DestinationGone(error.to_string())),
             Halt::Failure(Failure::Passing(why)) => self.stop(Stopped::DestinationGone(why)),
+            Halt::Failure(Failure::Busy(why)) => {
+                self.stop(Stopped::DestinationGone(format!(
+                    "{why}; it is there, but takes nothing: its disks may be full"
+                )));
+            }
             Halt::Failure(failure @ Failure::Stands(_)) => {
                 record.status = Status::Kept;
                 record.reason = Some(failure.to_string());

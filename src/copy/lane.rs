@@ -170,8 +170,9 @@ impl Job<'_> {
                     if now > std::mem::replace(&mut sent, now) {
                         patience = Patience::new();
                     }
-                    let may_pass = matches!(halt, Halt::Failure(Failure::Passing(_))) && !self.is_stopped();
-                    if may_pass && patience.wait(self.progress, &self.luck) {
+                    if let Halt::Failure(failure) = &halt
+                        && patience.wait(failure, (self.progress, &self.luck), || self.is_stopped())
+                    {
                         continue;
                     }
                     self.settle(&mut record, halt);

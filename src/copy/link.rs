@@ -50,8 +50,8 @@ impl Job<'_> {
         }
         let made = loop {
             match self.try_link(link, first, &mut record) {
-                Err(Halt::Failure(Failure::Passing(_)))
-                    if !self.is_stopped() && patience.wait(self.progress, &self.luck) => {}
+                Err(Halt::Failure(failure))
+                    if patience.wait(&failure, (self.progress, &self.luck), || self.is_stopped()) => {}
                 made => break made,
             }
         };

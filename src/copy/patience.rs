@@ -9,6 +9,10 @@ use crate::sink::Failure;
 /// How long to go on without success.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// How long to go on where a server answers, but takes nothing from anybody: longer than Swift's proxies pass over a disk
+/// that failed (60 s, twice), as they do not tell a full one from one that comes back.
+const BUSY: Duration = Duration::from_secs(130);
+
 /// The first wait; each is twice the last.
 const FIRST: Duration = Duration::from_millis(250);
 
@@ -39,6 +43,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Waits between attempts, longer each time.
 pub struct Patience {
     began: Option<Instant>,
+    /// Since when the server has said that it is busy, and what it had taken by then.
+    busy: Option<(Instant, u64)>,
     last: Instant,
     next: Duration,
 }
@@ -46,27 +52,45 @@ pub struct Patience {
 impl Patience {
     /// Nothing has failed yet.
     pub fn new() -> Self {
-        Patience { began: None, last: Instant::now(), next: FIRST }
+        Patience { began: None, busy: None, last: Instant::now(), next: FIRST }
     }
 
-    /// Waits before the next attempt; false where there should be none: patience is at its end, or the user asks to stop.
-    pub fn wait(&mut self, progress: &dyn Progress, luck: &Luck) -> bool {
+    /// Waits before the next attempt; false where there should be none: the failure lasts, patience is at its end, or the
+    /// run is to stop.
+    pub fn wait(
+        &mut self,
+        failure: &Failure,
+        (progress, luck): (&dyn Progress, &Luck),
+        stopped: impl Fn() -> bool,
+    ) -> bool {
+        if !failure.may_pass() || stopped() {
+            return false;
+        }
         if self.last.elapsed() > ACHIEVED {
             *self = Patience::new();
         }
-        if self.began.get_or_insert_with(Instant::now).elapsed() + self.next > PATIENCE {
+        let is_over = self.began.get_or_insert_with(Instant::now).elapsed() + self.next > PATIENCE;
+        if is_over || self.is_refused(failure, luck) {
             return false;
         }
+        progress.trouble(&format!("{failure}; trying again"));
         let (until, seen) = (Instant::now() + self.next, luck.seen());
         while Instant::now() < until && luck.seen() == seen {
-            if progress.interrupted() {
+            if stopped() {
                 return false;
             }
             std::thread::sleep(LOOK);
         }
         self.next = (self.next * 2).min(LONGEST);
         self.last = Instant::now();
-        !progress.interrupted()
+        !stopped()
+    }
+
+    /// True if the server has been there for long, and took nothing from anybody.
+    fn is_refused(&mut self, failure: &Failure, luck: &Luck) -> bool {
+        let is_busy = matches!(failure, Failure::Busy(_));
+        self.busy = self.busy.filter(|(_, seen)| is_busy && *seen == luck.seen());
+        is_busy && self.busy.get_or_insert_with(|| (Instant::now(), luck.seen())).0.elapsed() + self.next > BUSY
     }
 }
 
@@ -75,8 +99,7 @@ pub fn patiently<T>(progress: &dyn Progress, mut attempt: impl FnMut() -> Result
     let (mut patience, luck) = (Patience::new(), Luck::default());
     loop {
         match attempt() {
-            Err(Failure::Passing(why)) if !patience.wait(progress, &luck) => return Err(Failure::Passing(why)),
-            Err(Failure::Passing(_)) => {}
+            Err(failure) if patience.wait(&failure, (progress, &luck), || progress.interrupted()) => {}
             done => return done,
         }
     }

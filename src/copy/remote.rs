@@ -29,7 +29,10 @@ pub fn to_remote(
     progress: &dyn Progress,
 ) -> Result<Outcome, Error> {
     let folder = state_folder(state)?.ok_or(Error::Busy)?;
-    fetch_manifest(store, &folder)?;
+    super::patience::patiently(progress, || fetch_manifest(store, &folder)).map_err(|failure| {
+        let doing = "reading the manifest in the destination".into();
+        Error::Destination(doing, io::Error::other(failure.to_string()))
+    })?;
     let limits = store.limits();
     // Lanes wait for the network, mostly: there are more of them than cores.
     let pool = pool(limits.lanes.unwrap_or(LANES).max(request.threads.unwrap_or(1)))?;
@@ -57,26 +60,26 @@ fn state_folder(state: &Path) -> Result<Option<Folder>, Error> {
 }
 
 /// Fetches the manifest that the destination holds, unless it is the one that is known here.
-fn fetch_manifest(store: &dyn Store, folder: &Folder) -> Result<(), Error> {
-    let failed = |error| Error::Destination("reading the manifest in the destination".into(), error);
-    let refused = |failure: Failure| failed(io::Error::other(failure.to_string()));
+fn fetch_manifest(store: &dyn Store, folder: &Folder) -> Result<(), Failure> {
+    let failed = |error| Failure::of("what is kept of it here", error);
+    let broken = |error: io::Error| Failure::Passing(format!("it broke off: {error}"));
     let here = folder.open_file(NAME).map_err(failed)?;
     let size = here.as_ref().map(|file| file.metadata().map(|it| it.len())).transpose().map_err(failed)?;
     let path = format!("{FOLDER}/{NAME}");
-    let there = store.standing(path.as_bytes()).map_err(refused)?.map(|standing| standing.size);
+    let there = store.standing(path.as_bytes())?.map(|standing| standing.size);
     if there.is_none() {
         return Ok(());
     }
     if let Some(here) = here.filter(|_| there == size)
-        && let Some(there) = store.get_own(NAME).map_err(refused)?
-        && first_line(here).map_err(failed)? == first_line(there).map_err(failed)?
+        && let Some(there) = store.get_own(NAME)?
+        && first_line(here).map_err(failed)? == first_line(there).map_err(broken)?
     {
         return Ok(());
     }
-    let Some(mut manifest) = store.get_own(NAME).map_err(refused)? else { return Ok(()) };
+    let Some(mut manifest) = store.get_own(NAME)? else { return Ok(()) };
     let name = Previous::next_killed(folder);
     let mut file = folder.create(&format!("{name}.fetched")).map_err(failed)?;
-    copy_all(&mut *manifest, &mut file).map_err(failed)?;
+    copy_all(&mut *manifest, &mut file)?;
     folder.rename(&format!("{name}.fetched"), &name).map_err(failed)
 }
 
@@ -87,8 +90,12 @@ fn first_line(manifest: impl Read) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-fn copy_all(from: &mut dyn Read, to: &mut File) -> io::Result<()> {
-    io::copy(from, to).map(drop)
+fn copy_all(from: &mut dyn Read, to: &mut File) -> Result<(), Failure> {
+    io::copy(from, to).map(drop).map_err(|error| match Failure::of("keeping it here", error) {
+        // Which side failed is not told; that this one is full is.
+        Failure::Refused(why) => Failure::Passing(why),
+        failure => failure,
+    })
 }
 
 /// Puts manifest and sums into the destination.

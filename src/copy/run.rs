@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::book::Book;
@@ -29,6 +30,9 @@ use crate::sink::{Found, Sink, Store};
 
 /// Directories and further names of a batch.
 const BATCH: usize = 256;
+
+/// Directories of a batch where each costs a wait.
+const FAR_BATCH: usize = 8;
 
 /// Longest name in a tar stream, whose destination is not known: what nearly every filesystem takes.
 const NAME_MAX: usize = 255;
@@ -187,16 +191,28 @@ fn work(job: &Job<'_>, prepared: &Prepared<'_>, ours: bool, pool: &rayon::Thread
     let lanes = limits.lanes.unwrap_or(usize::MAX).min(pool.current_num_threads());
     let finish_lanes = if limits.finish_in_order { 1 } else { lanes };
     let implied = places.implied(|part, item| selected.mark(part, item) != Mark::No);
-    let mut failed = HashSet::new();
+    let failed = Mutex::new(HashSet::new());
 
     job.progress.stage("making directories", Some(plan.directories.len() as u64), Unit::Items);
     if let Err(failure) = job.make_implied(&implied) {
         book.problems.push(Problem { path: b".".to_vec(), status: None, what: failure.to_string() });
     }
-    for batch in directory_batches(&plan.directories) {
-        book.add(job.make_directories(batch, &mut failed));
-        job.progress.advance(batch.len() as u64);
+    let most = if limits.is_far { FAR_BATCH } else { BATCH };
+    for level in levels(&plan.directories, places, limits.is_far) {
+        let batches: Vec<&[Directory]> = directory_batches(&level, most).collect();
+        in_lanes(
+            pool,
+            if limits.is_far { lanes } else { 1 },
+            &batches,
+            book,
+            || (),
+            |batch, ()| {
+                job.progress.advance(batch.len() as u64);
+                job.make_directories(batch, &failed)
+            },
+        );
     }
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
 
     job.progress.stage("copying", Some(plan.bytes), Unit::Bytes);
     let batches = plan.batches();
@@ -206,7 +222,7 @@ fn work(job: &Job<'_>, prepared: &Prepared<'_>, ours: bool, pool: &rayon::Thread
 
     job.progress.stage("finishing directories", Some(plan.directories.len() as u64), Unit::Items);
     let made: Vec<Directory> = plan.directories.iter().filter(|dir| !failed.contains(dir)).copied().collect();
-    let mut batches: Vec<&[Directory]> = directory_batches(&made).collect();
+    let mut batches: Vec<&[Directory]> = directory_batches(&made, most).collect();
     batches.reverse();
     in_lanes(
         pool,
@@ -255,9 +271,26 @@ fn ranges(len: usize) -> Vec<Range<usize>> {
     (0..len).step_by(BATCH).map(|begin| begin..len.min(begin + BATCH)).collect()
 }
 
-/// Directories in batches, each of one part.
-fn directory_batches(directories: &[Directory]) -> impl Iterator<Item = &[Directory]> {
-    directories.chunk_by(|a, b| a.0 == b.0).flat_map(|part| part.chunks(BATCH))
+/// Directories in batches of at most `most`, each of one part.
+fn directory_batches(directories: &[Directory], most: usize) -> impl Iterator<Item = &[Directory]> {
+    directories.chunk_by(|a, b| a.0 == b.0).flat_map(move |part| part.chunks(most))
+}
+
+/// Directories in groups within which none is in another: each costs a far destination a wait. For others that is no matter.
+fn levels(directories: &[Directory], places: &Places<'_>, is_far: bool) -> Vec<Vec<Directory>> {
+    if !is_far {
+        return vec![directories.to_vec()];
+    }
+    let mut levels: Vec<Vec<Directory>> = Vec::new();
+    for &(part, item) in directories {
+        let path = places.path(part, item);
+        let depth = if path.is_empty() { 0 } else { 1 + path.iter().filter(|&&b| b == b'/').count() };
+        if levels.len() <= depth {
+            levels.resize_with(depth + 1, Vec::new);
+        }
+        levels[depth].push((part, item));
+    }
+    levels
 }
 
 fn paths(prepared: &Prepared<'_>) -> HashSet<Key> {

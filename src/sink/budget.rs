@@ -1,6 +1,17 @@
-//! How much memory the parts on their way may take together ([`Budget`]).
+//! How much memory the parts on their way may take together ([`Budget`]), and how long an answer to them may take
+//! ([`answer_within`]).
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Bytes a second at which a slow line still brings on what was sent.
+const SLOW: u64 = 128 << 10;
+
+/// How long to wait for an answer to so many bytes, over a connection that is lost when nothing moves for `stall`. What was
+/// sent may still lie in buffers on the way, from which it goes on unseen.
+pub fn answer_within(stall: Duration, bytes: u64) -> Duration {
+    stall + Duration::from_secs(bytes / SLOW)
+}
 
 /// Bytes that may be held at a time.
 pub struct Budget {

@@ -97,8 +97,10 @@ pub enum Failure {
     Full,
     /// The destination as a whole is gone: a pipe closed, a device pulled out.
     Gone(io::Error),
-    /// It may do when tried again: a connection was lost, a server is busy.
+    /// It may do when tried again: a connection was lost.
     Passing(String),
+    /// It may do when tried again: the server answers, and says that it can not do it now.
+    Busy(String),
     /// This entry can not be made, others may.
     Refused(String),
 }
@@ -116,11 +118,17 @@ impl Failure {
 }
 
 impl Failure {
-    /// Why a destination could not be opened, in words.
+    /// True where it may do when tried again.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Failure::Passing(_) | Failure::Busy(_))
+    }
+
+    /// Why a destination could not be opened.
     pub fn unopened(self) -> store::Unopened {
         match self {
-            Failure::Gone(error) => error.to_string(),
-            failure => failure.to_string(),
+            Failure::Gone(error) => error.to_string().into(),
+            Failure::Busy(why) => store::Unopened { why, is_busy: true },
+            failure => failure.to_string().into(),
         }
     }
 }
@@ -131,8 +139,7 @@ impl fmt::Display for Failure {
             Failure::Stands(what) => write!(f, "{what} stands there and was kept"),
             Failure::Full => f.write_str("the destination is full"),
             Failure::Gone(error) => write!(f, "the destination is gone: {error}"),
-            Failure::Passing(why) => f.write_str(why),
-            Failure::Refused(why) => f.write_str(why),
+            Failure::Passing(why) | Failure::Busy(why) | Failure::Refused(why) => f.write_str(why),
         }
     }
 }

@@ -4,8 +4,8 @@
 //! 1. One folder or file in `sink/`, behind a feature; the type implements [`Sink`] and [`Store`], and nothing
 //!    outside that folder names the client library. Where that library is asynchronous, the runtime lives in there too.
 //! 2. One row in [`SCHEMES`] and one arm in [`open()`].
-//! 3. What can pass (a connection lost, a timeout, a server's 5xx) is [`Failure::Passing`]: the copy waits and tries
-//!    again, so a sink need not. What can not pass is [`Failure::Gone`] where it stops everything (credentials, a bucket
+//! 3. What can pass is [`Failure::Passing`] (a connection lost, or over which nothing moves for [`Options::stall`]) or
+//!    [`Failure::Busy`] (a server's 5xx): the copy waits and tries again, so a sink need not. What can not pass is [`Failure::Gone`] where it stops everything (credentials, a bucket
 //!    that is missing), [`Failure::Full`] for a quota, [`Failure::Refused`] where it befalls one file.
 //! 4. An attribute that the destination does not keep is told as [`Unkept`](crate::node::Unkept); the manifest keeps it.
 //!    Of a file that it can not hold at all (a device), that is [`Unkept::ITSELF`](crate::node::Unkept::ITSELF).
@@ -16,6 +16,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::time::Duration;
 
 use super::url::Url;
 use super::{Failure, Sink};
@@ -77,12 +78,20 @@ pub trait Store: Sink + Send {
 }
 
 /// What a user may say about remote destinations, besides the URL.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
     /// The command in place of `ssh`, with its arguments.
     pub ssh: Option<String>,
     /// Only look: nothing is made, not even a directory.
     pub look_only: bool,
+    /// A connection over which nothing has moved for so long is lost. A slow one, over which something moves, is not.
+    pub stall: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { ssh: None, look_only: false, stall: Duration::from_secs(60) }
+    }
 }
 
 /// A scheme, the feature that brings it, whether this program was built with it, and its form.
@@ -99,8 +108,20 @@ pub const SCHEMES: &[Row] = &[
     ("webdav", "webdav", cfg!(feature = "webdav"), "webdav://[USER@]HOST[:PORT]/PATH (not encrypted)"),
 ];
 
-/// Why a destination could not be opened: what is wrong and what to do, in words.
-pub type Unopened = String;
+/// Why a destination could not be opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unopened {
+    /// What is wrong and what to do, in words.
+    pub why: String,
+    /// The server is there, and says that it can not do it now: it may do when tried again.
+    pub is_busy: bool,
+}
+
+impl From<String> for Unopened {
+    fn from(why: String) -> Self {
+        Unopened { why, is_busy: false }
+    }
+}
 
 /// Opens a remote destination.
 ///
@@ -118,11 +139,11 @@ pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
         "webdav" | "webdavs" => super::webdav::open(url, options),
         #[cfg(feature = "sftp")]
         "sftp" => Ok(Box::new(super::sftp::Sftp::open(url, options)?)),
-        scheme => Err(unknown(scheme)),
+        scheme => Err(unknown(scheme).into()),
     }
 }
 
-fn unknown(scheme: &str) -> Unopened {
+fn unknown(scheme: &str) -> String {
     if let Some((_, feature, ..)) = SCHEMES.iter().find(|row| row.0 == scheme) {
         return format!("this offmount was built without {scheme}:// (cargo feature `{feature}`)");
     }

@@ -29,7 +29,7 @@ impl Server {
         let began = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(child.try_wait().expect("a child").is_none(), "{command:?} ended before it listened");
-            assert!(began.elapsed() < Duration::from_secs(60), "{command:?} does not listen");
+            assert!(began.elapsed() < Duration::from_secs(120), "{command:?} does not listen");
             std::thread::sleep(Duration::from_millis(50));
         }
         Server { child, port, scratch: None, pids: None }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use ureq::SendBody;
 use ureq::http::{Request, Response};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Timeout};
 
 use super::Failure;
+use super::budget::answer_within;
 
 /// Attempts at a request whose body can be sent again, in quick succession. Whoever copies waits longer, and goes on.
 const ATTEMPTS: u32 = 3;
@@ -18,12 +19,21 @@ const ATTEMPTS: u32 = 3;
 /// Requests that wait for answers at a time, and connections kept open.
 pub const CONNECTIONS: usize = 24;
 
-/// How long to wait for an answer once a request is sent: a server may have to copy a large file to its name.
-const ANSWER: Duration = Duration::from_secs(300);
+/// How long to wait for an answer that takes a server work: it may have to copy a large file to its name.
+const WORK: Duration = Duration::from_secs(300);
+
+/// Where Linux distributions keep the certificates of authorities, those of this machine's administrator among them.
+const AUTHORITIES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
 
 /// A client with its open connections.
 pub struct Http {
     agent: Agent,
+    stall: Duration,
 }
 
 /// A header of a request.
@@ -35,12 +45,12 @@ pub struct Answer {
 }
 
 impl Http {
-    /// A client for up to `connections` requests at a time. Certificates are those of the web's authorities, or of the file
-    /// that `SSL_CERT_FILE` names.
+    /// A client for up to `connections` requests at a time; one over which nothing has moved for `stall` is lost. Authorities
+    /// are those in the file that `SSL_CERT_FILE` names, else this machine's, else the web's.
     ///
     /// # Errors
     /// In words: a file of certificates that can not be read.
-    pub fn new(connections: usize) -> Result<Self, String> {
+    pub fn new(connections: usize, stall: Duration) -> Result<Self, String> {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
@@ -50,11 +60,12 @@ impl Http {
             .max_idle_connections(connections)
             .max_idle_connections_per_host(connections)
             .timeout_connect(Some(Duration::from_secs(15)))
-            .timeout_recv_response(Some(ANSWER));
-        if let Some(roots) = own_roots()? {
+            .timeout_per_write(Some(stall))
+            .timeout_per_read(Some(stall));
+        if let Some(roots) = authorities()? {
             config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
         }
-        Ok(Http { agent: config.build().into() })
+        Ok(Http { agent: config.build().into(), stall })
     }
 
     /// Sends a request whose body is in memory.
@@ -62,14 +73,35 @@ impl Http {
     /// # Errors
     /// [`Failure::Passing`] where no answer came.
     pub fn send(&self, method: &str, url: &str, headers: &[Header<'_>], body: &[u8]) -> Result<Answer, Failure> {
+        self.send_and_wait(method, url, headers, body, answer_within(self.stall, body.len() as u64))
+    }
+
+    /// Sends a request whose body is in memory, and which takes the server work.
+    ///
+    /// # Errors
+    /// [`Failure::Passing`] where no answer came.
+    pub fn send_work(&self, method: &str, url: &str, headers: &[Header<'_>], body: &[u8]) -> Result<Answer, Failure> {
+        self.send_and_wait(method, url, headers, body, self.stall.max(WORK))
+    }
+
+    fn send_and_wait(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[Header<'_>],
+        body: &[u8],
+        answer: Duration,
+    ) -> Result<Answer, Failure> {
         let mut attempt = 1;
         loop {
-            let sent = self.agent.run(request(method, url, headers)?.body(body).map_err(refused)?);
-            match sent {
+            let request = request(method, url, headers)?.body(body).map_err(refused)?;
+            let request = self.agent.configure_request(request).timeout_per_read(Some(answer)).build();
+            match self.agent.run(request) {
                 Ok(response) if attempt < ATTEMPTS && may_pass(response.status().as_u16()) => {}
                 Ok(response) => return Ok(Answer { response }),
-                Err(error) if attempt < ATTEMPTS && !is_lasting(&error) => {}
-                Err(error) => return Err(failure(&error)),
+                Err(error)
+                    if attempt < ATTEMPTS && !is_lasting(&error) && !is_stall(&error) && !is_distrust(&error) => {}
+                Err(error) => return Err(self.failure(&error)),
             }
             std::thread::sleep(Duration::from_millis(100 << attempt));
             attempt += 1;
@@ -89,8 +121,25 @@ impl Http {
         mut body: impl Read,
     ) -> Result<Answer, Failure> {
         let request = request(method, url, headers)?.body(SendBody::from_reader(&mut body)).map_err(refused)?;
-        let response = self.agent.run(request).map_err(|error| failure(&error))?;
+        let answer = Some(self.stall.max(WORK));
+        let request = self.agent.configure_request(request).timeout_per_read(answer).build();
+        let response = self.agent.run(request).map_err(|error| self.failure(&error))?;
         Ok(Answer { response })
+    }
+
+    fn failure(&self, error: &ureq::Error) -> Failure {
+        match error {
+            error if is_distrust(error) => {
+                Failure::Gone(std::io::Error::other(format!("the server is not trusted: {error}; {CERTIFICATE}")))
+            }
+            error if is_lasting(error) => {
+                Failure::Gone(std::io::Error::other(format!("the server can not be spoken to: {error}")))
+            }
+            error if is_stall(error) => {
+                Failure::Passing(format!("nothing has moved over the connection for {} s", self.stall.as_secs()))
+            }
+            error => Failure::Passing(format!("the connection failed: {error}")),
+        }
     }
 }
 
@@ -109,11 +158,17 @@ fn is_lasting(error: &ureq::Error) -> bool {
     matches!(error, E::BadUri(_) | E::Http(_) | E::Tls(_) | E::Rustls(_) | E::Pem(_) | E::TlsRequired)
 }
 
-fn failure(error: &ureq::Error) -> Failure {
-    match is_lasting(error) {
-        true => Failure::Gone(std::io::Error::other(format!("the server can not be spoken to: {error}"))),
-        false => Failure::Passing(format!("the connection failed: {error}")),
-    }
+/// What to do about a server whose certificate is not trusted.
+const CERTIFICATE: &str = "put its authority's certificate (PEM) into a file, and name that in SSL_CERT_FILE";
+
+/// True where the server's certificate is not trusted: what was met is told as an error of the connection.
+fn is_distrust(error: &ureq::Error) -> bool {
+    error.to_string().contains("invalid peer certificate")
+}
+
+/// True where the connection stands, and nothing moves over it.
+fn is_stall(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite))
 }
 
 /// True for a status that asks for patience (RFC 9110, section 15.6; RFC 6585, section 4).
@@ -121,16 +176,24 @@ pub fn may_pass(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 498 | 500 | 502..=504)
 }
 
-/// The authorities in the file that `SSL_CERT_FILE` names.
-fn own_roots() -> Result<Option<RootCerts>, String> {
-    let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else { return Ok(None) };
-    let shown = path.to_string_lossy().into_owned();
-    let text = std::fs::read(path).map_err(|error| format!("reading {shown} (SSL_CERT_FILE): {error}"))?;
+/// The authorities that the user or this machine trusts; `None` where there is no list of them.
+fn authorities() -> Result<Option<RootCerts>, String> {
+    let text = match std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
+        Some(path) => {
+            let shown = path.to_string_lossy().into_owned();
+            std::fs::read(path).map_err(|error| format!("reading {shown} (SSL_CERT_FILE): {error}"))?
+        }
+        None => match AUTHORITIES.iter().find_map(|path| std::fs::read(path).ok()) {
+            Some(text) => text,
+            None => return Ok(None),
+        },
+    };
     let certificates = parse_pem(&text).filter_map(|item| match item {
         Ok(PemItem::Certificate(certificate)) => Some(certificate),
         _ => None,
     });
-    Ok(Some(certificates.collect::<Vec<_>>().into()))
+    let certificates: Vec<_> = certificates.collect();
+    Ok((!certificates.is_empty()).then(|| certificates.into()))
 }
 
 impl Answer {

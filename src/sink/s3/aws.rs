@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use object_store::aws::AmazonS3Builder;
+use reqwest::Certificate;
 
 use super::ini::Ini;
 
@@ -16,6 +17,8 @@ pub struct Settings {
     session_token: Option<String>,
     region: Option<String>,
     endpoint: Option<String>,
+    /// A file of certificates of authorities that are trusted too.
+    ca_bundle: Option<String>,
 }
 
 /// What to look at where nobody answers.
@@ -48,6 +51,7 @@ impl Settings {
         let mut settings = Settings {
             region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).or_else(|| in_files("region")),
             endpoint: variable("AWS_ENDPOINT_URL_S3").or_else(|| variable("AWS_ENDPOINT_URL")),
+            ca_bundle: variable("AWS_CA_BUNDLE").or_else(|| in_files("ca_bundle")),
             ..Settings::default()
         };
         if settings.endpoint.is_none() && variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_none() {
@@ -73,6 +77,16 @@ impl Settings {
     /// True if the endpoint was asked for without encryption.
     pub fn is_plain_http(&self) -> bool {
         self.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"))
+    }
+
+    /// The authorities that are trusted besides this machine's.
+    ///
+    /// # Errors
+    /// In words: a file that can not be read.
+    pub fn authorities(&self) -> Result<Vec<Certificate>, String> {
+        let Some(path) = &self.ca_bundle else { return Ok(Vec::new()) };
+        let text = std::fs::read(path).map_err(|error| format!("reading {path} (AWS_CA_BUNDLE): {error}"))?;
+        Certificate::from_pem_bundle(&text).map_err(|error| format!("{path} (AWS_CA_BUNDLE): {error}"))
     }
 
     /// A client with these settings.

@@ -27,7 +27,7 @@ pub fn judge(error: &Error, bucket: &str) -> Failure {
         }
         "QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage" => Failure::Full,
         "SlowDown" | "InternalError" | "ServiceUnavailable" | "ServerBusy" | "RequestTimeout" => {
-            Failure::Passing(format!("the store is busy ({code})"))
+            Failure::Busy(format!("the store is busy ({code})"))
         }
         "NoSuchUpload" | "InvalidPart" => Failure::Refused(
             "the store does not know the parts any more that were sent: they are sent anew next time".into(),
@@ -50,10 +50,15 @@ fn by_kind(error: &Error, text: &str, bucket: &str) -> Failure {
         (Error::NotFound { .. }, _) => Failure::Refused("the store has no such object".into()),
         (_, Some(507)) => Failure::Full,
         (_, Some(301 | 307)) => gone(format!("the bucket {bucket} is in another region: set AWS_REGION")),
-        (_, Some(429 | 500..=599)) => Failure::Passing(format!("the store failed ({})", last(error))),
+        (_, Some(429 | 500..=599)) => Failure::Busy(format!("the store failed ({})", last(error))),
         (_, Some(_)) => {
             Failure::Refused(format!("the store refused: {}", element(text, "Message").unwrap_or(&last(error))))
         }
+        (_, None) if text.contains("invalid peer certificate") => gone(format!(
+            "the store is not trusted: {}; put its authority's certificate (PEM) into a file, and name that in \
+             SSL_CERT_FILE or AWS_CA_BUNDLE",
+            last(error)
+        )),
         (Error::Generic { .. }, None) if !text.contains("builder error") => {
             Failure::Passing(format!("the connection to the store failed: {}", last(error)))
         }
@@ -116,8 +121,8 @@ mod tests {
 
     #[test]
     fn what_can_pass_is_told_from_what_can_not() {
-        assert!(matches!(answered("503 Slow Down", "SlowDown"), Failure::Passing(_)));
-        assert!(matches!(answered("502 Bad Gateway", ""), Failure::Passing(_)));
+        assert!(matches!(answered("503 Slow Down", "SlowDown"), Failure::Busy(_)));
+        assert!(matches!(answered("502 Bad Gateway", ""), Failure::Busy(_)));
         assert!(matches!(answered("404 Not Found", "NoSuchBucket"), Failure::Gone(_)));
         assert!(matches!(answered("403 Forbidden", "SignatureDoesNotMatch"), Failure::Gone(_)));
         assert!(matches!(answered("507 Insufficient Storage", ""), Failure::Full));

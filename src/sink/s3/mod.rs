@@ -6,6 +6,7 @@
 mod aws;
 mod failure;
 mod ini;
+mod watch;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -20,6 +21,7 @@ use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig};
 
 use self::failure::{judge, spoken};
+use self::watch::Watch;
 use super::Failure;
 use super::object::{Bucket, Object, Objects, Part, Rules, tag};
 use super::store::{Options, Store, Unopened};
@@ -42,26 +44,24 @@ struct Cloud {
 /// "Multipart upload limits", "Naming Amazon S3 objects"). The others take at least as much.
 const RULES: Rules = Rules { key_max: 1024, part_min: 5 << 20, parts_max: 10_000 };
 
-/// How long one request may take: a part of 8 MiB over a slow line that many share.
-const TIMEOUT: Duration = Duration::from_secs(600);
-
 /// Opens `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`.
 ///
 /// # Errors
 /// In words: credentials or bucket missing, an endpoint that can not be reached.
-pub fn open(url: &Url, _options: &Options) -> Result<Box<dyn Store>, Unopened> {
+pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
     trust_in_ring();
     let bucket = url.host.clone();
-    let failed = |error: Error| spoken(&error);
+    let failed = |error: Error| Unopened::from(spoken(&error));
     let mut place = url.to_string();
+    let mut watch = Watch { stall: options.stall, authorities: Vec::new() };
     let backend: Arc<dyn Backend> = match url.scheme.as_str() {
         "gs" => {
             let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(&bucket);
-            Arc::new(builder.with_client_options(client(false)).with_retry(retries()).build().map_err(failed)?)
+            Arc::new(builder.with_http_connector(watch).with_retry(retries()).build().map_err(failed)?)
         }
         "az" => {
             let builder = MicrosoftAzureBuilder::from_env().with_container_name(&bucket);
-            Arc::new(builder.with_client_options(client(false)).with_retry(retries()).build().map_err(failed)?)
+            Arc::new(builder.with_http_connector(watch).with_retry(retries()).build().map_err(failed)?)
         }
         _ => {
             let settings = aws::Settings::of_this_user();
@@ -69,15 +69,17 @@ pub fn open(url: &Url, _options: &Options) -> Result<Box<dyn Store>, Unopened> {
                 place = format!("{place} at {endpoint}");
             }
             let builder = settings.builder()?.with_bucket_name(&bucket);
-            let options = client(settings.is_plain_http());
-            Arc::new(builder.with_client_options(options).with_retry(retries()).build().map_err(failed)?)
+            watch.authorities = settings.authorities()?;
+            let options = ClientOptions::new().with_allow_http(settings.is_plain_http());
+            let builder = builder.with_client_options(options).with_http_connector(watch);
+            Arc::new(builder.with_retry(retries()).build().map_err(failed)?)
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| format!("starting threads: {error}"))?;
     let cloud = Cloud { backend, runtime, rules: RULES, bucket };
     let opened = Objects::open(Arc::new(cloud), url.key()).map_err(|failure| match failure {
-        Failure::Passing(why) => format!("{place} can not be reached: {why}{}", aws::ADVICE),
+        Failure::Passing(why) => format!("{place} can not be reached: {why}{}", aws::ADVICE).into(),
         failure => failure.unopened(),
     });
     Ok(Box::new(opened?))
@@ -90,10 +92,6 @@ fn trust_in_ring() {
         // Fails only where somebody chose a provider before, and then that one serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-}
-
-fn client(plain_http: bool) -> ClientOptions {
-    ClientOptions::new().with_allow_http(plain_http).with_timeout(TIMEOUT).with_connect_timeout(Duration::from_secs(15))
 }
 
 /// A few attempts in quick succession; whoever copies waits longer, and goes on.

@@ -38,6 +38,16 @@ pub fn times(node: &Node) -> Option<Attributes> {
     Some(Attributes { times: Some((accessed, modified)), ..Attributes::default() })
 }
 
+/// Owner, mode and times at once; `None` where one of them is to be set only if another was, or can not be said. Where a
+/// server refuses some of it, nothing tells which.
+pub fn together(node: &Node) -> Option<Attributes> {
+    if needs_owner(node) {
+        return None;
+    }
+    let (owner, times) = (owner(node)?.owner, times(node)?.times);
+    Some(Attributes { size: None, owner, mode: Some((node.mode & 0o7777).into()), times })
+}
+
 /// What of an entry SFTP has no words for.
 pub fn unkept(entry: &Entry<'_>) -> Made {
     let mut unkept = Made::new();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::super::{Committed, Drain, Entry, Failure, Half, Mark, ReadBack, Token};
+use super::super::{Committed, Drain, Entry, Failure, Half, Made, Mark, ReadBack, Token};
 use super::line::{Line, Pending};
 use super::packet::{Answer, Ask, Attributes, kind, open, status};
 use super::{PART, Sftp, attributes};
@@ -24,7 +24,7 @@ pub struct Writing<'a> {
     /// Writes that are not answered: where they begin.
     in_flight: VecDeque<(u64, Pending)>,
     /// Where the next byte goes.
-    end: u64,
+    at: u64,
     held: u64,
     /// End of the last part that was told to be taken.
     told: u64,
@@ -56,7 +56,7 @@ impl<'a> Writing<'a> {
             name: is_large.then_some(name),
             handle,
             in_flight: VecDeque::new(),
-            end: 0,
+            at: 0,
             held: 0,
             told: 0,
             is_over: false,
@@ -74,7 +74,7 @@ impl<'a> Writing<'a> {
         let ask = Ask::new(kind::OPEN).bytes(&temporary).u32(open::WRITE).attributes(&Attributes::default());
         let handle = match sftp.handle("opening what was sent", line, &ask) {
             Ok(handle) => handle,
-            Err(Failure::Passing(why)) => return Err(Failure::Passing(why)),
+            Err(failure) if failure.may_pass() => return Err(failure),
             Err(_) => return Ok(None),
         };
         let size = match sftp.ask(line, &Ask::new(kind::FSTAT).bytes(&handle))? {
@@ -90,7 +90,7 @@ impl<'a> Writing<'a> {
             name: Some(name.to_owned()),
             handle,
             in_flight: VecDeque::new(),
-            end: held,
+            at: held,
             held,
             told: held,
             is_over: false,
@@ -118,6 +118,57 @@ impl<'a> Writing<'a> {
 
     fn send(&self, ask: &Ask) -> Result<Pending, Failure> {
         self.line.send(ask, None).map_err(|broken| self.sftp.broken(broken))
+    }
+
+    /// Asks for the file's length, where it ends with a hole.
+    fn set_size(&self) -> Result<Option<Pending>, Failure> {
+        let size = self.entry.node.size;
+        let lacks = self.at < size;
+        lacks.then(|| self.set(&Attributes { size: Some(size), ..Attributes::default() })).transpose()
+    }
+
+    /// Waits for all that was written, for the length and for the end.
+    fn end(&mut self, size: Option<Pending>, close: Pending) -> Result<(), Failure> {
+        self.settle(0)?;
+        if let Some(size) = size {
+            self.sftp.success("setting its length", &self.sftp.wait(size)?)?;
+        }
+        self.sftp.success("closing it", &self.sftp.wait(close)?)?;
+        self.handle.clear();
+        Ok(())
+    }
+
+    /// Closes the file with its attributes set at once.
+    fn close_with(&mut self, all: &Attributes) -> Result<Made, Failure> {
+        let (size, all) = (self.set_size()?, self.set(all)?);
+        let close = self.send(&Ask::new(kind::CLOSE).bytes(&self.handle))?;
+        self.end(size, close)?;
+        match self.sftp.wait(all)? {
+            Answer::Status(status::OK, _) => Ok(attributes::unkept(self.entry)),
+            _ => self.sftp.restore_at(self.entry, &self.temporary),
+        }
+    }
+
+    /// Closes the file with its attributes set one by one.
+    fn close(&mut self) -> Result<Made, Failure> {
+        let node = self.entry.node;
+        let (mut unkept, size) = (attributes::unkept(self.entry), self.set_size()?);
+        // The owner first: changing it takes setuid away. The server takes requests about one file in order.
+        let mut owner = attributes::owner(node).map(|owner| self.set(&owner)).transpose()?;
+        let is_owned = match owner.take_if(|_| attributes::needs_owner(node)) {
+            Some(pending) => attributes::note(&mut unkept, "owner", &self.sftp.wait(pending)?),
+            None => owner.is_some(),
+        };
+        let mode = self.set(&attributes::mode(node, is_owned, &mut unkept))?;
+        let times = attributes::times(node).map(|times| self.set(&times)).transpose()?;
+        let close = self.send(&Ask::new(kind::CLOSE).bytes(&self.handle))?;
+        self.end(size, close)?;
+        for (what, pending) in [("owner", owner), ("mode", Some(mode)), ("times", times)] {
+            if let Some(pending) = pending {
+                attributes::note(&mut unkept, what, &self.sftp.wait(pending)?);
+            }
+        }
+        Ok(unkept)
     }
 
     fn set(&self, attributes: &Attributes) -> Result<Pending, Failure> {
@@ -150,7 +201,7 @@ impl Drain for Writing<'_> {
             let pending = self.line.send(&ask, Some(piece)).map_err(|broken| self.sftp.broken(broken))?;
             self.in_flight.push_back((offset, pending));
             offset += piece.len() as u64;
-            self.end = offset;
+            self.at = offset;
             self.settle(IN_FLIGHT)?;
         }
         Ok(())
@@ -158,7 +209,7 @@ impl Drain for Writing<'_> {
 
     fn taken(&mut self) -> Result<Vec<Mark>, Failure> {
         self.settle(IN_FLIGHT)?;
-        let taken = self.in_flight.front().map_or(self.end, |(begin, _)| *begin);
+        let taken = self.in_flight.front().map_or(self.at, |(begin, _)| *begin);
         let mut marks = Vec::new();
         while self.told + PART <= taken {
             self.told += PART;
@@ -172,47 +223,10 @@ impl Drain for Writing<'_> {
     }
 
     fn commit(mut self: Box<Self>) -> Result<Committed, Failure> {
-        let node = self.entry.node;
-        let mut sent = Vec::new();
-        if self.end < node.size {
-            let size = Attributes { size: Some(node.size), ..Attributes::default() };
-            sent.push(("setting its length", self.set(&size)?));
-        }
-        // The owner first: changing it takes setuid away. The server takes requests about one file in order.
-        let owner = attributes::owner(node);
-        let owned = match owner {
-            Some(owner) => Some(self.set(&owner)?),
-            None => None,
+        let unkept = match attributes::together(self.entry.node).filter(|_| self.sftp.is_root) {
+            Some(all) => self.close_with(&all)?,
+            None => self.close()?,
         };
-        let mut unkept = attributes::unkept(self.entry);
-        let owned = match (owned, attributes::needs_owner(node)) {
-            (Some(pending), true) => {
-                let done = self.sftp.wait(pending)?;
-                Some(attributes::note(&mut unkept, "owner", &done))
-            }
-            (Some(pending), false) => {
-                sent.push(("", pending));
-                None
-            }
-            (None, _) => Some(false),
-        };
-        let mode = self.set(&attributes::mode(node, owned.unwrap_or(true), &mut unkept))?;
-        let times = attributes::times(node).map(|times| self.set(&times)).transpose()?;
-        let close = self.send(&Ask::new(kind::CLOSE).bytes(&self.handle))?;
-        self.settle(0)?;
-        for (doing, pending) in sent {
-            let answer = self.sftp.wait(pending)?;
-            match doing {
-                "" => drop(attributes::note(&mut unkept, "owner", &answer)),
-                doing => self.sftp.success(doing, &answer)?,
-            }
-        }
-        attributes::note(&mut unkept, "mode", &self.sftp.wait(mode)?);
-        if let Some(times) = times {
-            attributes::note(&mut unkept, "times", &self.sftp.wait(times)?);
-        }
-        self.sftp.success("closing it", &self.sftp.wait(close)?)?;
-        self.handle.clear();
         self.sftp.appear(&self.line, &self.temporary, self.entry)?;
         self.is_over = true;
         Ok(Committed { unkept, etag: None })

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::io::{self, BufReader, Read, Write};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::packet::{Answer, Ask, Fields};
 
@@ -17,6 +19,12 @@ const PIECE: usize = 32 << 10;
 /// Bytes of a file in a request at most.
 const MOST: u64 = 255 << 10;
 
+/// Bytes handed to `ssh` at once: so often is seen that something moves.
+const AT_ONCE: usize = 32 << 10;
+
+/// How often it is looked whether something moves.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How much of what `ssh` says is kept.
 const SAID: usize = 4 << 10;
 
@@ -28,7 +36,7 @@ pub struct Broken(pub String);
 pub struct Line {
     input: Mutex<Option<ChildStdin>>,
     shared: Arc<Shared>,
-    child: Mutex<Child>,
+    child: Arc<Mutex<Child>>,
     /// Extensions of the server, with their versions.
     extensions: HashMap<Vec<u8>, Vec<u8>>,
     /// Bytes of a file in one request.
@@ -39,6 +47,8 @@ pub struct Line {
 struct Shared {
     waiting: Mutex<Waiting>,
     said: Mutex<Vec<u8>>,
+    /// Counts what moves, in either direction.
+    moved: AtomicU64,
 }
 
 #[derive(Default)]
@@ -88,7 +98,7 @@ impl Shared {
 
 impl Line {
     /// Greets the server that `child` leads to.
-    pub fn open(mut child: Child) -> Result<Self, Broken> {
+    pub fn open(mut child: Child, stall: Duration) -> Result<Self, Broken> {
         let shared = Arc::new(Shared::default());
         let no_pipe = || Broken("the program in place of ssh has no pipes".into());
         let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -109,15 +119,12 @@ impl Line {
                 return Err(Broken(if lock(&shared.said).is_empty() { error.to_string() } else { said }));
             }
         };
-        let taking = shared.clone();
+        let (taking, watched, child) = (shared.clone(), shared.clone(), Arc::new(Mutex::new(child)));
         std::thread::spawn(move || take(output, &taking));
-        let mut line = Line {
-            input: Mutex::new(Some(input)),
-            shared,
-            child: Mutex::new(child),
-            extensions: extensions(&hello),
-            piece: PIECE,
-        };
+        let process = child.clone();
+        std::thread::spawn(move || watch(&watched, &process, stall));
+        let mut line =
+            Line { input: Mutex::new(Some(input)), shared, child, extensions: extensions(&hello), piece: PIECE };
         line.ask_limits()?;
         Ok(line)
     }
@@ -165,7 +172,12 @@ impl Line {
         let mut input = lock(&self.input);
         let sent = match input.as_mut() {
             None => Err(io::ErrorKind::BrokenPipe.into()),
-            Some(input) => input.write_all(&head).and_then(|()| data.map_or(Ok(()), |data| input.write_all(data))),
+            Some(input) => input.write_all(&head).and_then(|()| {
+                data.unwrap_or_default().chunks(AT_ONCE).try_for_each(|piece| {
+                    self.shared.moved.fetch_add(1, Ordering::Relaxed);
+                    input.write_all(piece)
+                })
+            }),
         };
         if sent.is_err() {
             *input = None;
@@ -192,6 +204,29 @@ impl Drop for Line {
     }
 }
 
+/// Ends a connection over which nothing has moved for `stall`, while answers are waited for.
+fn watch(shared: &Shared, child: &Mutex<Child>, stall: Duration) {
+    let (mut seen, mut since) = (0, Instant::now());
+    loop {
+        std::thread::sleep(LOOK.min(stall));
+        let (is_broken, is_idle) = {
+            let waiting = lock(&shared.waiting);
+            (waiting.broken, waiting.senders.is_empty())
+        };
+        let moved = shared.moved.load(Ordering::Relaxed);
+        if is_broken {
+            return;
+        }
+        if is_idle || moved != seen {
+            (seen, since) = (moved, Instant::now());
+        } else if since.elapsed() >= stall {
+            lock(&shared.said).extend(format!("\nnothing has moved over it for {} s", stall.as_secs()).bytes());
+            let _ = lock(child).kill();
+            return;
+        }
+    }
+}
+
 fn break_off(shared: &Shared) {
     let mut waiting = lock(&shared.waiting);
     waiting.broken = true;
@@ -203,6 +238,7 @@ fn break_off(shared: &Shared) {
 fn take(mut output: BufReader<ChildStdout>, shared: &Shared) {
     while let Ok(packet) = read_packet(&mut output) {
         let Some((id, answer)) = Answer::parse(&packet) else { break };
+        shared.moved.fetch_add(1, Ordering::Relaxed);
         let sender = lock(&shared.waiting).senders.remove(&id);
         if let Some(sender) = sender {
             // Who asked may have lost interest.

@@ -96,7 +96,7 @@ impl Sftp {
     /// # Errors
     /// What is wrong and what to do, in words.
     pub fn open(url: &Url, options: &Options) -> Result<Self, Unopened> {
-        let way = Way::to(url, options.ssh.as_deref())?;
+        let way = Way::to(url, options.ssh.as_deref(), options.stall)?;
         let name = url.to_string();
         let line = connect(&way).map_err(|said| {
             let next = advice(&said).map(|advice| format!("\n{advice}")).unwrap_or_default();
@@ -367,7 +367,7 @@ impl Sftp {
         let place = self.place(entry.path)?;
         let replaces = entry.overwrite || !self.is_in_older(entry.path);
         let renamed = self.rename(line, temporary, &place, replaces);
-        if let Err(Failure::Passing(_)) = renamed {
+        if renamed.as_ref().is_err_and(Failure::may_pass) {
             // It may have been done; the answer is lost.
             lock(&self.doubtful).insert(key(entry.path));
         }
@@ -438,6 +438,11 @@ impl Sftp {
             true => self.ask(&line, &Ask::extended(OF_LINKS).bytes(place).attributes(attributes)),
             false => self.ask(&line, &Ask::new(kind::SETSTAT).bytes(place).attributes(attributes)),
         };
+        if let Some(all) = attributes::together(node).filter(|_| !is_link)
+            && matches!(set(&all)?, Answer::Status(status::OK, _))
+        {
+            return Ok(unkept);
+        }
         let owned = match attributes::owner(node) {
             Some(owner) => attributes::note(&mut unkept, "owner", &set(&owner)?),
             None => false,
@@ -467,7 +472,7 @@ impl Sftp {
 
 fn connect(way: &Way) -> Result<Line, String> {
     let child = way.sftp().map_err(|error| format!("starting ssh: {error}"))?;
-    Line::open(child).map_err(|Broken(why)| why)
+    Line::open(child, way.stall).map_err(|Broken(why)| why)
 }
 
 /// What stands there, in words.

@@ -1,6 +1,7 @@
 //! The system's own `ssh`, so that the user's configuration, keys, agent, known hosts, jump hosts and prompts hold.
 
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::super::url::Url;
 
@@ -12,20 +13,19 @@ pub struct Way {
     user: Option<String>,
     host: String,
     port: Option<u16>,
+    /// A connection over which nothing has moved for so long is lost.
+    pub stall: Duration,
 }
 
-/// A dead connection is noticed; nothing is forwarded.
-const ALWAYS: [&str; 5] = [
-    "-oForwardX11=no",
-    "-oForwardAgent=no",
-    "-oClearAllForwardings=yes",
-    "-oServerAliveInterval=15",
-    "-oServerAliveCountMax=4",
-];
+/// Nothing is forwarded.
+const ALWAYS: [&str; 3] = ["-oForwardX11=no", "-oForwardAgent=no", "-oClearAllForwardings=yes"];
+
+/// How often a server is asked whether it is still there before it is taken for lost.
+const ASKED: u64 = 4;
 
 impl Way {
     /// The way to a URL's host.
-    pub fn to(url: &Url, command: Option<&str>) -> Result<Self, String> {
+    pub fn to(url: &Url, command: Option<&str>, stall: Duration) -> Result<Self, String> {
         if url.password.is_some() {
             return Err("ssh takes no password from a URL: leave it out, ssh asks for it, or use a key".into());
         }
@@ -35,7 +35,7 @@ impl Way {
             return Err(format!("{:?} is no name of a host or user", url.host));
         }
         let command = command.filter(|command| !command.trim().is_empty()).unwrap_or("ssh").to_owned();
-        Ok(Way { command, user: url.user.clone(), host: url.host.clone(), port: url.port })
+        Ok(Way { command, user: url.user.clone(), host: url.host.clone(), port: url.port, stall })
     }
 
     /// Starts `ssh` with the subsystem `sftp`.
@@ -48,11 +48,21 @@ impl Way {
         self.start(&[], command)
     }
 
+    /// A dead connection is noticed.
+    fn watching(&self) -> [String; 3] {
+        let seconds = self.stall.as_secs().max(1);
+        [
+            format!("-oConnectTimeout={seconds}"),
+            format!("-oServerAliveInterval={}", seconds.div_ceil(ASKED)),
+            format!("-oServerAliveCountMax={ASKED}"),
+        ]
+    }
+
     fn start(&self, options: &[&str], what: &str) -> std::io::Result<Child> {
         // An interrupt is ours to handle: without the connection the manifest could not be brought to its place.
         let script = format!("trap '' INT; exec {} \"$@\"", self.command);
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", &script, "ssh"]).args(ALWAYS).args(options);
+        command.args(["-c", &script, "ssh"]).args(ALWAYS).args(self.watching()).args(options);
         if let Some(port) = self.port {
             command.arg(format!("-p{port}"));
         }

@@ -106,7 +106,7 @@ fn gone(why: String) -> Failure {
 fn refused(url: &str, status: u16) -> Failure {
     match status {
         401 | 403 => gone(format!("{url} refuses the credentials ({status}): {HOW}")),
-        status if crate::sink::http::may_pass(status) => Failure::Passing(format!("{url} answers {status}")),
+        status if crate::sink::http::may_pass(status) => Failure::Busy(format!("{url} answers {status}")),
         status => gone(format!("{url} does not log us in ({status}): is it the address for authentication?")),
     }
 }

@@ -26,6 +26,9 @@ const RULES: Rules = Rules { key_max: 1024, part_min: 1, parts_max: 10_000 };
 /// Parts in a static large object where the service does not say how many it takes.
 const STATIC_PARTS: usize = 1000;
 
+/// What a request ends with that makes a static large object.
+const MANIFEST: &str = "?multipart-manifest=put";
+
 /// What a dynamic large object is called in listings, which give neither its size nor its tag.
 const DYNAMIC: &str = "application/x-offmount-dynamic-large-object";
 
@@ -43,7 +46,7 @@ struct Swift {
 /// # Errors
 /// In words: what is not set, what the service refuses.
 pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
-    let http = Http::new(CONNECTIONS)?;
+    let http = Http::new(CONNECTIONS, options.stall)?;
     let login = Login::of(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
     let session = login.log_in(&http).map_err(Failure::unopened)?;
     let mut swift =
@@ -102,7 +105,12 @@ impl Swift {
     ) -> Result<Answer, Failure> {
         let mut all: Vec<Header<'_>> = vec![("X-Auth-Token", &session.token)];
         all.extend_from_slice(headers);
-        self.http.send(method, &format!("{}/{path}", session.account), &all, body)
+        let url = format!("{}/{path}", session.account);
+        // To make one object of a thousand parts, Swift looks at all of them.
+        match path.ends_with(MANIFEST) {
+            true => self.http.send_work(method, &url, &all, body),
+            false => self.http.send(method, &url, &all, body),
+        }
     }
 
     /// A new token in place of one that is no longer good; somebody else may have got it already.
@@ -138,7 +146,7 @@ impl Swift {
             // What arrived is not what was sent.
             422 => Err(Failure::Passing("it arrived damaged (422)".into())),
             507 => Err(Failure::Full),
-            status if may_pass(status) => Err(Failure::Passing(format!("Swift answers {status}"))),
+            status if may_pass(status) => Err(Failure::Busy(format!("Swift answers {status}"))),
             status => Err(Failure::Refused(format!("Swift refuses it ({status}): {}", answer.words()))),
         }
     }
@@ -299,7 +307,7 @@ impl Bucket for Swift {
                 json!({ "path": path, "etag": tag::hex(&part.md5), "size_bytes": part.size })
             });
             let manifest = Value::from_iter(segments).to_string();
-            let path = format!("{object}?multipart-manifest=put");
+            let path = format!("{object}{MANIFEST}");
             let answer = self.send("PUT", &path, &[], manifest.as_bytes())?;
             if answer.status() == 400 {
                 let words = answer.words();

@@ -80,7 +80,10 @@ impl Server {
 
     /// Sends a request whose body is in memory.
     pub fn send(&self, method: &str, url: &str, headers: &[Header<'_>], body: &[u8]) -> Result<Answer, Failure> {
-        self.http.send(method, url, &self.headers(headers), body)
+        match method {
+            "MOVE" => self.http.send_work(method, url, &self.headers(headers), body),
+            method => self.http.send(method, url, &self.headers(headers), body),
+        }
     }
 
     /// Sends a request whose body is read meanwhile.
@@ -98,7 +101,7 @@ fn bad(answer: Answer) -> Failure {
         404 | 409 => Failure::Refused("the server has no such directory".into()),
         412 => Failure::Stands("a file"),
         507 => Failure::Full,
-        status if may_pass(status) => Failure::Passing(format!("the server answers {status}")),
+        status if may_pass(status) => Failure::Busy(format!("the server answers {status}")),
         status => Failure::Refused(format!("the server refuses it ({status}): {}", answer.words())),
     }
 }
@@ -113,7 +116,11 @@ fn good(answer: Answer) -> Result<Answer, Failure> {
 /// # Errors
 /// In words: a server that can not be reached, that refuses, or that speaks no WebDAV.
 pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
-    let server = Server { http: Http::new(CONNECTIONS)?, base: base(url), authorization: login::authorization(url)? };
+    let server = Server {
+        http: Http::new(CONNECTIONS, options.stall)?,
+        base: base(url),
+        authorization: login::authorization(url)?,
+    };
     let mut dav = WebDav {
         server: Arc::new(server),
         found: Found::Empty,

@@ -43,6 +43,8 @@ pub struct Sending {
     small: Vec<u8>,
     stream: Option<Stream>,
     is_moved: bool,
+    /// The connection was lost: what is left over there is swept away later.
+    is_lost: bool,
 }
 
 /// A thread that sends what it is handed.
@@ -55,7 +57,7 @@ impl Sending {
     /// Begins a file of `size` bytes.
     pub fn begin(server: Arc<Server>, temporary: Vec<u8>, size: u64, modified: Option<Time>) -> Self {
         let small = Vec::with_capacity(if size <= SMALL { size as usize } else { 0 });
-        Sending { server, temporary, size, modified, at: 0, small, stream: None, is_moved: false }
+        Sending { server, temporary, size, modified, at: 0, small, stream: None, is_moved: false, is_lost: false }
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Failure> {
@@ -104,6 +106,12 @@ impl Sending {
 
     /// Waits for the server to have it all.
     fn end(&mut self) -> Result<Sent, Failure> {
+        let sent = self.end_sending();
+        self.is_lost = sent.as_ref().is_err_and(Failure::may_pass);
+        sent
+    }
+
+    fn end_sending(&mut self) -> Result<Sent, Failure> {
         if self.size <= SMALL {
             let (length, time) = (self.small.len().to_string(), seconds(self.modified));
             let headers = headers(&length, time.as_deref());
@@ -189,7 +197,7 @@ impl Drop for Sending {
             stream.pieces = None;
             let _ = stream.thread.take().map(JoinHandle::join);
         }
-        if begun && !self.is_moved {
+        if begun && !self.is_moved && !self.is_lost {
             let _ = self.server.send("DELETE", &self.server.address(&self.temporary), &[], b"");
         }
     }
@@ -243,7 +251,7 @@ impl Drain for Writing<'_> {
     fn commit(mut self: Box<Self>) -> Result<Committed, Failure> {
         let Entry { path, overwrite, .. } = *self.entry;
         let finished = self.sending.finish(path, overwrite);
-        if let Err(Failure::Passing(_)) = finished {
+        if finished.as_ref().is_err_and(Failure::may_pass) {
             // It may have been moved to its name; the answer is lost.
             self.dav.doubt(path);
         }
