@@ -10,6 +10,7 @@ mod sshd;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use common::{Ran, Scratch, run, system, tool};
 use copying::ext4;
@@ -222,6 +223,22 @@ fn a_full_disk_behind_webdav_is_told_and_nothing_half_stands_there() {
     }
     small.grow("96M");
     case.goes_on(&to, &settings);
+}
+
+#[test]
+fn full_disks_behind_swift_end_the_run_with_what_is_left() {
+    let case = Case::new();
+    let (served, port) = (Scratch::new(), free_ports(5));
+    let small = Small::new(served.join("disks"), "24M");
+    let _server = swift_in(served.path(), port);
+    let (auth, began) = (format!("http://127.0.0.1:{port}/auth/v1.0"), Instant::now());
+    let login = [("ST_AUTH", &*auth), ("ST_USER", "test:tester"), ("ST_KEY", "testing")];
+    let image = case.image.to_str().unwrap();
+    let full = case.offmount(&["copy", image, "--to", "swift://full/x", "--patience", "30s"], &login);
+    says(&full, 1, &["its disks may be full", "trying again", "left"]);
+    assert!(began.elapsed() < Duration::from_secs(120), "it took {:?}", began.elapsed());
+    small.grow("160M");
+    case.goes_on("swift://full/x", &login);
 }
 
 #[test]

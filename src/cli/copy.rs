@@ -107,6 +107,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SIZE", value_parser = position, help_heading = WHEN)]
     bwlimit: Option<u64>,
 
+    /// How long to try again what may pass (a line that is down, a server that restarts), while nothing gets through
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m", help_heading = WHEN)]
+    patience: Duration,
+
     /// More hashes than BLAKE3, which is always made
     #[arg(long, value_name = "HASH", value_delimiter = ',')]
     hash: Vec<HashArgument>,
@@ -362,6 +366,7 @@ fn request<'a>(
         order: arguments.order.order(),
         deadline: arguments.deadline.and_then(|time| Instant::now().checked_add(time)),
         bandwidth: arguments.bwlimit,
+        patience: arguments.patience,
         check_space: !arguments.no_space_check,
         options: options(arguments),
         ..plain
@@ -387,6 +392,7 @@ pub(super) fn plain_request<'a>(session: &Session, global: Global, parts: &[Part
         order: Order::Physical,
         deadline: None,
         bandwidth: None,
+        patience: copy::PATIENCE,
         threads: global.threads,
         check_space: true,
         image: image(session),

@@ -35,7 +35,7 @@ impl Job<'_> {
         let overwrite = self.request.overwrite;
         paths.iter().try_for_each(|path| {
             let entry = Entry { path, node: &node, target: &[], xattrs: &[], data: &[], overwrite };
-            patiently(self.progress, || self.sink.directory(&entry))
+            patiently(self.progress, self.request.patience, || self.sink.directory(&entry))
         })
     }
 
@@ -76,7 +76,7 @@ impl Job<'_> {
         let path = self.places.path(part, item);
         let overwrite = self.request.overwrite;
         let entry = Entry { path: &path, node, target: &[], xattrs: &[], data: &[], overwrite };
-        patiently(self.progress, || self.sink.directory(&entry)).map_err(|failure| {
+        patiently(self.progress, self.request.patience, || self.sink.directory(&entry)).map_err(|failure| {
             let mut record = Box::new(self.record(part, item, Some(node)));
             self.settle(&mut record, Halt::Failure(failure));
             record
@@ -114,7 +114,7 @@ impl Job<'_> {
         let path = if record.path == b"." { b"" } else { &record.path[..] };
         let entry = Entry { path, node, target: &[], xattrs: &record.xattrs, data: &[], overwrite: false };
         if restore || !self.stood_there(path) {
-            record.unkept = patiently(self.progress, || self.sink.finish_directory(&entry))?;
+            record.unkept = patiently(self.progress, self.request.patience, || self.sink.finish_directory(&entry))?;
         } else {
             record.status = Status::AlreadyThere;
             let why = "it stood there before";

@@ -4,7 +4,7 @@ use super::done::Done;
 use super::hash::Hasher;
 use super::job::{Halt, Job};
 use super::parts::Piecewise;
-use super::patience::Patience;
+use super::patience::{ACHIEVED, Patience};
 use super::plan::Planned;
 use super::standing;
 use crate::bytes::{Span, Spans};
@@ -35,12 +35,14 @@ pub const TARGET: usize = 4096;
 pub struct Lane {
     buffer: Vec<u8>,
     ahead: Ahead,
+    /// Bytes that the attempt at the present file handed to the destination.
+    written: u64,
 }
 
 impl Lane {
     /// Buffers, empty.
     pub fn new() -> Self {
-        Lane { buffer: vec![0; BUFFER], ahead: Ahead::default() }
+        Lane { buffer: vec![0; BUFFER], ahead: Ahead::default(), written: 0 }
     }
 }
 
@@ -156,9 +158,10 @@ impl Job<'_> {
 
     /// Copies one file.
     pub fn copy_file(&self, file: &Planned, it: &Opened<'_>, lane: &mut Lane) -> Record {
-        let (mut patience, mut sent) = (Patience::new(), 0);
+        let (mut patience, mut sent) = (Patience::new(self.request.patience), 0);
         loop {
             let mut record = self.record(file.part, file.item, Some(&it.node));
+            lane.written = 0;
             match self.try_file(file, it, lane, &mut record) {
                 Ok(()) => {
                     self.luck.note();
@@ -167,8 +170,8 @@ impl Job<'_> {
                 Err(halt) => {
                     // Each attempt that sent more of the file than the last achieved something.
                     let now = self.journal.map_or(0, |journal| journal.parts_sent(&record.path));
-                    if now > std::mem::replace(&mut sent, now) {
-                        patience = Patience::new();
+                    if now > std::mem::replace(&mut sent, now) || lane.written >= ACHIEVED {
+                        patience = Patience::new(self.request.patience);
                     }
                     if let Halt::Failure(failure) = &halt
                         && patience.wait(failure, (self.progress, &self.luck), || self.is_stopped())
@@ -274,7 +277,8 @@ impl Job<'_> {
     ) -> Result<ContentRead, Halt> {
         let (mut hasher, mut lost) = (Hasher::new(self.hashes), Spans::new());
         let data_only = is_nearly_all_hole(runs);
-        let Lane { buffer, ahead } = lane;
+        let Lane { buffer, ahead, written } = lane;
+        let held = drain.as_ref().map_or(0, |drain| drain.held());
         for run in runs {
             let span = run.span();
             match run {
@@ -297,6 +301,7 @@ impl Job<'_> {
                         if let Some(drain) = &mut drain {
                             self.pace(len as u64);
                             drain.write_at(at, piece)?;
+                            *written += if at >= held { len as u64 } else { 0 };
                         }
                         at += len as u64;
                         self.tell(file, len as u64)?;

@@ -42,7 +42,7 @@ impl Job<'_> {
             reason: None,
             ..first.clone()
         };
-        let mut patience = Patience::new();
+        let mut patience = Patience::new(self.request.patience);
         let there = matches!(first.status, Status::Copied | Status::AlreadyThere);
         if !there {
             (record.status, record.reason) = (first.status, first.reason.clone());

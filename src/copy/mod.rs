@@ -36,6 +36,7 @@ pub mod worth;
 
 pub use against::verify_image;
 pub use outcome::{Counts, Error, Outcome, Problem, Stopped};
+pub use patience::PATIENCE;
 pub use request::{Chosen, Destination, Hashes, Order, Part, Request, Selection};
 pub use restore::{Restored, restore};
 pub use run::run;

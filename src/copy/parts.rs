@@ -194,6 +194,10 @@ impl<'a> Parts<'a> {
 }
 
 impl Drain for Parts<'_> {
+    fn held(&self) -> u64 {
+        self.held
+    }
+
     fn write_at(&mut self, mut offset: u64, mut bytes: &[u8]) -> Result<(), Failure> {
         while !bytes.is_empty() {
             self.close_until(offset)?;

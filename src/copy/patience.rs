@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use crate::progress::Progress;
 use crate::sink::Failure;
 
-/// How long to go on without success.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long to go on without success, unless the user says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
-/// How long to go on where a server answers, but takes nothing from anybody: longer than Swift's proxies pass over a disk
-/// that failed (60 s, twice), as they do not tell a full one from one that comes back.
-const BUSY: Duration = Duration::from_secs(130);
+/// For how much of that to go on where a server answers, but takes nothing from anybody: for longer than Swift's proxies pass
+/// over a disk that failed (60 s, twice), as they do not tell a full one from one that comes back.
+const BUSY: (u32, u32) = (13, 30);
 
 /// The first wait; each is twice the last.
 const FIRST: Duration = Duration::from_millis(250);
@@ -19,8 +19,8 @@ const FIRST: Duration = Duration::from_millis(250);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// An attempt that went on for so long achieved something: patience begins anew.
-const ACHIEVED: Duration = Duration::from_secs(60);
+/// An attempt that brought so many bytes on their way achieved something: patience begins anew. More than what lies in buffers.
+pub const ACHIEVED: u64 = 32 << 20;
 
 /// Counts what the destination took: where it takes something from others, waiting any longer is of no use.
 #[derive(Default)]
@@ -42,17 +42,17 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Waits between attempts, longer each time.
 pub struct Patience {
+    total: Duration,
     began: Option<Instant>,
     /// Since when the server has said that it is busy, and what it had taken by then.
     busy: Option<(Instant, u64)>,
-    last: Instant,
     next: Duration,
 }
 
 impl Patience {
     /// Nothing has failed yet.
-    pub fn new() -> Self {
-        Patience { began: None, busy: None, last: Instant::now(), next: FIRST }
+    pub fn new(total: Duration) -> Self {
+        Patience { total, began: None, busy: None, next: FIRST }
     }
 
     /// Waits before the next attempt; false where there should be none: the failure lasts, patience is at its end, or the
@@ -66,10 +66,7 @@ impl Patience {
         if !failure.may_pass() || stopped() {
             return false;
         }
-        if self.last.elapsed() > ACHIEVED {
-            *self = Patience::new();
-        }
-        let is_over = self.began.get_or_insert_with(Instant::now).elapsed() + self.next > PATIENCE;
+        let is_over = self.began.get_or_insert_with(Instant::now).elapsed() + self.next > self.total;
         if is_over || self.is_refused(failure, luck) {
             return false;
         }
@@ -82,7 +79,6 @@ impl Patience {
             std::thread::sleep(LOOK);
         }
         self.next = (self.next * 2).min(LONGEST);
-        self.last = Instant::now();
         !stopped()
     }
 
@@ -90,13 +86,18 @@ impl Patience {
     fn is_refused(&mut self, failure: &Failure, luck: &Luck) -> bool {
         let is_busy = matches!(failure, Failure::Busy(_));
         self.busy = self.busy.filter(|(_, seen)| is_busy && *seen == luck.seen());
-        is_busy && self.busy.get_or_insert_with(|| (Instant::now(), luck.seen())).0.elapsed() + self.next > BUSY
+        let most = self.total * BUSY.0 / BUSY.1;
+        is_busy && self.busy.get_or_insert_with(|| (Instant::now(), luck.seen())).0.elapsed() + self.next > most
     }
 }
 
 /// Does something, and again for as long as what fails may pass.
-pub fn patiently<T>(progress: &dyn Progress, mut attempt: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
-    let (mut patience, luck) = (Patience::new(), Luck::default());
+pub fn patiently<T>(
+    progress: &dyn Progress,
+    total: Duration,
+    mut attempt: impl FnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let (mut patience, luck) = (Patience::new(total), Luck::default());
     loop {
         match attempt() {
             Err(failure) if patience.wait(&failure, (progress, &luck), || progress.interrupted()) => {}

@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use super::previous::Previous;
 use super::run::{Prepared, pool, through_folder};
@@ -29,7 +30,7 @@ pub fn to_remote(
     progress: &dyn Progress,
 ) -> Result<Outcome, Error> {
     let folder = state_folder(state)?.ok_or(Error::Busy)?;
-    super::patience::patiently(progress, || fetch_manifest(store, &folder)).map_err(|failure| {
+    super::patience::patiently(progress, request.patience, || fetch_manifest(store, &folder)).map_err(|failure| {
         let doing = "reading the manifest in the destination".into();
         Error::Destination(doing, io::Error::other(failure.to_string()))
     })?;
@@ -41,7 +42,7 @@ pub fn to_remote(
     let (mut outcome, published) = through_folder(request, store, &folder, prepared, &previous, &pool, progress)?;
     published?;
     if !matches!(outcome.stopped, Some(Stopped::DestinationGone(_)))
-        && let Err(failure) = upload(store, &folder, progress)
+        && let Err(failure) = upload(store, &folder, request.patience, progress)
     {
         let note =
             format!("the manifest could not be put into the destination ({failure}); it is in {}", state.display());
@@ -99,12 +100,12 @@ fn copy_all(from: &mut dyn Read, to: &mut File) -> Result<(), Failure> {
 }
 
 /// Puts manifest and sums into the destination.
-fn upload(store: &dyn Store, folder: &Folder, progress: &dyn Progress) -> Result<(), Failure> {
+fn upload(store: &dyn Store, folder: &Folder, patience: Duration, progress: &dyn Progress) -> Result<(), Failure> {
     let names = Algorithm::ALL.into_iter().map(Algorithm::sums_name).chain([NAME]);
     for name in names {
         let file = folder.open_file(name).map_err(|error| Failure::of("reading the manifest", error))?;
         if let Some(file) = file {
-            super::patience::patiently(progress, || store.put_own(name, &file))?;
+            super::patience::patiently(progress, patience, || store.put_own(name, &file))?;
         }
     }
     Ok(())

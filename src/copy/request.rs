@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::manifest::{Algorithm, Image};
 use crate::node::NodeId;
@@ -115,6 +115,8 @@ pub struct Request<'a> {
     pub deadline: Option<Instant>,
     /// Bytes a second at most.
     pub bandwidth: Option<u64>,
+    /// How long to try again what may pass, while nothing gets through.
+    pub patience: Duration,
     /// How many threads; `None`: one a core.
     pub threads: Option<usize>,
     /// Refuse to begin where the destination has too little room.

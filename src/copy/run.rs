@@ -131,7 +131,7 @@ pub fn through_folder<'a>(
     Algorithm::ALL.into_iter().filter(|it| folder.has(it.sums_name())).for_each(|it| hashes.add(it));
     let journal = Journal::open(folder)?;
     let tokens = journal.tokens();
-    let swept = patiently(progress, || store.sweep(&tokens.iter().collect::<Vec<_>>()));
+    let swept = patiently(progress, request.patience, || store.sweep(&tokens.iter().collect::<Vec<_>>()));
     swept.map_err(|failure| {
         Error::Destination("clearing away what an earlier run left".into(), io::Error::other(failure.to_string()))
     })?;

@@ -41,6 +41,7 @@ pub fn copy_with(
         order: Order::Physical,
         deadline: None,
         bandwidth: None,
+        patience: offmount::copy::PATIENCE,
         threads: Some(2),
         check_space: true,
         image: Image::default(),

@@ -249,13 +249,19 @@ impl Drain for Writing<'_> {
     }
 
     fn commit(mut self: Box<Self>) -> Result<Committed, Failure> {
-        let Entry { path, overwrite, .. } = *self.entry;
-        let finished = self.sending.finish(path, overwrite);
-        if finished.as_ref().is_err_and(Failure::may_pass) {
-            // It may have been moved to its name; the answer is lost.
-            self.dav.doubt(path);
+        let committed = self.finish();
+        if committed.as_ref().is_err_and(Failure::may_pass) {
+            // It may have been moved to its name; an answer is lost.
+            self.dav.doubt(self.entry.path);
         }
-        let has_time = finished?;
+        committed
+    }
+}
+
+impl Writing<'_> {
+    fn finish(&mut self) -> Result<Committed, Failure> {
+        let Entry { path, overwrite, .. } = *self.entry;
+        let has_time = self.sending.finish(path, overwrite)?;
         self.share = None;
         let mut unkept = lacks::of(self.entry, NAME);
         let etag = if has_time && !is_cut(path) { None } else { self.sending.etag(path)? };
