@@ -12,7 +12,7 @@ mod sending;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::listing::Member;
@@ -51,6 +51,31 @@ pub struct WebDav {
     on_way: Arc<Budget>,
     /// Files that may have been moved to their name when the connection was lost.
     doubtful: Mutex<HashSet<Vec<u8>>>,
+    tags: Tags,
+}
+
+/// Whether what a server calls a file's contents stays the same when the file gets its name. Where it does, it need not be asked
+/// for again after each.
+#[derive(Default)]
+struct Tags {
+    kept: AtomicU64,
+    lost: AtomicBool,
+}
+
+impl Tags {
+    /// So many files show it.
+    const ENOUGH: u64 = 8;
+
+    fn note(&self, is_kept: bool) {
+        match is_kept {
+            true => drop(self.kept.fetch_add(1, Ordering::Relaxed)),
+            false => self.lost.store(true, Ordering::Relaxed),
+        }
+    }
+
+    fn are_kept(&self) -> bool {
+        self.kept.load(Ordering::Relaxed) >= Self::ENOUGH && !self.lost.load(Ordering::Relaxed)
+    }
 }
 
 /// The members of a directory, by name.
@@ -128,6 +153,7 @@ pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
         next: AtomicU64::new(0),
         on_way: Budget::new(ON_WAY),
         doubtful: Mutex::default(),
+        tags: Tags::default(),
     };
     dav.found = dav.look(options.look_only).map_err(Failure::unopened)?;
     Ok(Box::new(dav))

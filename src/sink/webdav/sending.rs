@@ -28,9 +28,20 @@ const WAITING: usize = 4;
 const MISNAMED: &str = "the server did not give it its name, when it was sent and had only to be moved there (some cut names \
                         at ? and #)";
 
-/// Sent, but not under its name yet: whether the server took the time.
+/// Sent, but not under its name yet.
+#[derive(Default)]
 struct Sent {
+    /// The server took the time.
     has_time: bool,
+    /// What it calls the contents.
+    etag: Option<String>,
+}
+
+impl Sent {
+    fn of(answer: &Answer) -> Self {
+        let has_time = answer.header("X-OC-Mtime").is_some_and(|taken| taken == "accepted");
+        Sent { has_time, etag: answer.header("ETag").map(weak) }
+    }
 }
 
 /// A file being sent under a temporary name.
@@ -99,7 +110,7 @@ impl Sending {
             let body = Pieces { waiting, piece: Vec::new(), at: 0, left: size };
             let (length, time) = (size.to_string(), seconds(modified));
             let headers = headers(&length, time.as_deref());
-            taken(server.stream(&url, &headers, body)?).map(|answer| Sent { has_time: has_time(&answer) })
+            taken(server.stream(&url, &headers, body)?).map(|answer| Sent::of(&answer))
         });
         Stream { pieces: Some(pieces), thread: Some(thread) }
     }
@@ -116,7 +127,7 @@ impl Sending {
             let (length, time) = (self.small.len().to_string(), seconds(self.modified));
             let headers = headers(&length, time.as_deref());
             let answer = self.server.send("PUT", &self.server.address(&self.temporary), &headers, &self.small)?;
-            return taken(answer).map(|answer| Sent { has_time: has_time(&answer) });
+            return taken(answer).map(|answer| Sent::of(&answer));
         }
         let thread = self.stream.take().and_then(|mut stream| {
             stream.pieces = None;
@@ -126,8 +137,8 @@ impl Sending {
         thread.ok_or_else(lost)?.join().map_err(|_| lost())?
     }
 
-    /// Makes the file appear at `path`, in place of what stands there if `overwrite` says so. True if its time is kept.
-    fn finish(&mut self, path: &[u8], overwrite: bool) -> Result<bool, Failure> {
+    /// Makes the file appear at `path`, in place of what stands there if `overwrite` says so.
+    fn finish(&mut self, path: &[u8], overwrite: bool) -> Result<Sent, Failure> {
         self.zeros_to(self.size)?;
         let sent = self.end()?;
         let (from, to) = (self.server.address(&self.temporary), self.server.address(path));
@@ -138,7 +149,7 @@ impl Sending {
             return Err(bad(answer));
         }
         self.is_moved = true;
-        Ok(sent.has_time)
+        Ok(sent)
     }
 
     /// True if the file has its name already, and only the answer to that was lost.
@@ -183,10 +194,6 @@ fn headers<'h>(length: &'h str, seconds: Option<&'h str>) -> Vec<Header<'h>> {
 
 fn seconds(modified: Option<Time>) -> Option<String> {
     modified.filter(|time| time.is_valid() && time.secs > 0).map(|time| time.secs.to_string())
-}
-
-fn has_time(answer: &Answer) -> bool {
-    answer.header("X-OC-Mtime").is_some_and(|taken| taken == "accepted")
 }
 
 impl Drop for Sending {
@@ -261,10 +268,19 @@ impl Drain for Writing<'_> {
 impl Writing<'_> {
     fn finish(&mut self) -> Result<Committed, Failure> {
         let Entry { path, overwrite, .. } = *self.entry;
-        let has_time = self.sending.finish(path, overwrite)?;
+        let Sent { has_time, etag } = self.sending.finish(path, overwrite)?;
         self.share = None;
         let mut unkept = lacks::of(self.entry, NAME);
-        let etag = if has_time && !is_cut(path) { None } else { self.sending.etag(path)? };
+        let etag = match etag {
+            _ if is_cut(path) => self.sending.etag(path)?,
+            _ if has_time => None,
+            Some(etag) if self.dav.tags.are_kept() => Some(etag),
+            etag => {
+                let now = self.sending.etag(path)?;
+                self.dav.tags.note(etag.is_some() && etag == now);
+                now
+            }
+        };
         if has_time {
             unkept.retain(|it| it.what != "times");
             unkept.push(Unkept { what: Unkept::NANOSECONDS.into(), why: "WebDAV keeps whole seconds".into() });
