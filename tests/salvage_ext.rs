@@ -204,9 +204,74 @@ fn directories_lead_elsewhere() {
     }
 }
 
+/// Writes over a field of a directory's inode.
+fn ruin(image: &Path, directory: &str, field: u64, bytes: &[u8]) {
+    let at = inode_at(image, directory) + field;
+    File::options().write(true).open(image).unwrap().write_all_at(bytes, at).unwrap();
+}
+
+#[test]
+fn a_field_of_a_directory_s_inode_is_ruined() {
+    let fields: [(&str, u64, &[u8]); 9] = [
+        ("mode of a file", 0, &[0xA4, 0x81]),
+        ("mode of nothing", 0, &[0xA4, 0xF1]),
+        ("no mode", 0, &[0, 0]),
+        ("size of one block", 4, &[0, 4, 0, 0]),
+        ("huge size", 4, &[0xA5; 4]),
+        ("no links", 0x1A, &[0, 0]),
+        ("flags", 0x20, &[0xA5; 4]),
+        ("head of the extent tree, or pointers", 0x28, &[0xA5; 12]),
+        ("first extent, or pointer", 0x28 + 12, &[0x5A; 12]),
+    ];
+    for (what, field, bytes) in fields {
+        survives(what, |image| {
+            for directory in ["/many", "/wide/dir3", "/deep/one"] {
+                ruin(image, directory, field, bytes);
+            }
+        });
+    }
+}
+
+/// Directories without hash trees and with one, many of them with several blocks, written by the kernel at the same time,
+/// so that their blocks lie between each other's.
+#[test]
+fn directories_that_grew_together_lose_their_inodes() {
+    for features in ["^dir_index", "dir_index"] {
+        let scratch = Scratch::new();
+        let (tree, image) = (scratch.dir("tree"), scratch.sparse("image", 32 << 20));
+        tool("mke2fs", &["-q", "-F", "-t", "ext3", "-b", "1024", "-O", features, image.to_str().unwrap()]);
+        let mount = common::Mounted::writable(&image, "");
+        for (i, dir) in (0..600).map(|i| (i, format!("dir{}", i % 6))) {
+            for root in [mount.path(), &tree] {
+                fs::create_dir_all(root.join(&dir)).unwrap();
+                fs::write(root.join(&dir).join(format!("a name as long as this, {i:03}")), format!("file {i}"))
+                    .unwrap();
+            }
+        }
+        drop(mount);
+        for i in [1, 2, 4] {
+            zero(&image, inode_at(&image, &format!("/dir{i}")), header(&image, "Inode size:"));
+        }
+        ruin(&image, "/dir5", 0x28, &[0xA5; 4]);
+        let out = copied(&scratch, &image);
+        assert_all_there(&tree, &out, features);
+    }
+}
+
+/// A volume as [`survives`] makes them, of which only the bytes from `missing` on are left.
+#[test]
+fn the_beginning_is_cut_off() {
+    for missing in [4096, 4096 + 512, 5001] {
+        survives("beginning", |image| {
+            let bytes = fs::read(image).unwrap();
+            fs::write(image, &bytes[missing..]).unwrap();
+        });
+    }
+}
+
 #[test]
 fn something_else_is_before_the_volume() {
-    for junk in [512, 4096 + 512, 1 << 20] {
+    for junk in [512, 777, 4096 + 512, 1 << 20] {
         survives("something before it", |image| {
             let bytes = fs::read(image).unwrap();
             fs::write(image, [vec![0xA5; junk], bytes].concat()).unwrap();
@@ -330,6 +395,38 @@ fn mkfs_was_run_over_a_volume() {
             let trust = trusts.get(name).map_or("", String::as_str);
             assert!(truth.contains_key(contents) || trust == "doubtful" || trust.is_empty(), "{new:?}: {name} {trust}");
         }
+    }
+}
+
+#[test]
+fn another_filesystem_was_made_over_a_volume() {
+    for (maker, args) in [("mkswap", &[][..]), ("mkfs.btrfs", &["-q", "-f", "-m", "single"]), ("mkfs.exfat", &[])] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        let image = scratch.sparse("image", 160 << 20);
+        let (folder, path) = (tree.to_str().unwrap(), image.to_str().unwrap());
+        // Groups as small as these have their tables all over the volume.
+        tool("mke2fs", &["-q", "-F", "-t", "ext3", "-b", "4096", "-g", "1024", "-N", "4000", "-d", folder, path]);
+        tool(maker, &[args, &[path]].concat());
+        let out = copied(&scratch, &image);
+        let (mut truth, mut found) = (BTreeMap::new(), BTreeMap::new());
+        contents(&tree, &mut truth);
+        contents(&out, &mut found);
+        let left = truth.keys().filter(|contents| found.contains_key(*contents)).count();
+        assert!(left * 10 >= truth.len() * 5, "{maker}: {left} of {}", truth.len());
+    }
+}
+
+/// Sizes that lie on a volume without checksums: the blocks that are mapped, and the zeros behind the end, tell better.
+#[test]
+fn the_size_of_a_file_is_ruined() {
+    for size in ["5", "2000", "4000000000", "0"] {
+        let scratch = Scratch::new();
+        let image = two_files(&scratch, &["-t", "ext2", "-b", "1024"], |_| format!("set_inode_field /one size {size}"));
+        let out = copied(&scratch, &image);
+        assert!(fs::read(out.join("one")).unwrap() == vec![b'1'; 9000], "size {size}");
+        let trusts = trusts(&out);
+        assert_eq!([&trusts["one"], &trusts["other"]], ["doubtful", "intact"], "size {size}");
     }
 }
 

@@ -38,6 +38,9 @@ pub struct Driver {
     pub scan: fn(&Source, &dyn Progress) -> Result<Vec<Candidate>, SourceGone>,
     /// Opens a filesystem; `None` where nothing of this kind is there. What is damaged is salvaged from what is left.
     pub open: Open,
+    /// Opens what is left of a filesystem over which another one, of any other kind, was made; `None` where a look at a
+    /// few places shows no trace of one, as on nearly all volumes.
+    pub beneath: Open,
 }
 
 /// What a volume's headers say, without opening it.
@@ -60,6 +63,8 @@ pub struct Candidate {
     pub sniffed: Sniffed,
     /// The bytes of the source it spans.
     pub span: Span,
+    /// Bytes of it that are missing before those: the beginning was cut off.
+    pub missing: u64,
     /// What speaks for it, in a few words.
     pub evidence: String,
     /// 0 to 100.

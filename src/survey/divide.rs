@@ -117,7 +117,7 @@ fn without_table(
     }
     let found = search::volumes_on(source, progress)?;
     if let Some(first) = found.first().filter(|first| first.span.start == 0) {
-        let searched = first.driver.map_or(Searched::NotYet, Searched::Found);
+        let searched = searched(first);
         return Ok((None, vec![Place { searched, ..Place::whole(source) }]));
     }
     if let Some(table) = volume::search_table(source, log, progress)? {
@@ -154,10 +154,17 @@ fn unlisted(source: &Source, table: &Table, log: &mut Log, progress: &dyn Progre
     Ok(noted(found, codes::VOLUME_FOUND, log))
 }
 
+/// What the search of a volume's bytes gave.
+fn searched(found: &Found) -> Searched {
+    let missing = found.missing;
+    found.driver.map_or(Searched::NotYet, |driver| Searched::Found { driver, missing })
+}
+
 fn noted(found: Vec<Found>, code: Code, log: &mut Log) -> Vec<Place> {
-    let place = |Found { span, driver }| {
+    let place = |found: Found| {
+        let Found { span, .. } = found;
         log.add(Finding::new(code, finding::Place::volume().at(span), format!("a volume at byte {}", span.start), ""));
-        Place { searched: driver.map_or(Searched::NotYet, Searched::Found), ..Place::at(span) }
+        Place { searched: searched(&found), ..Place::at(span) }
     };
     found.into_iter().map(place).collect()
 }

@@ -6,7 +6,7 @@ use super::Content;
 use crate::bytes::Spans;
 use crate::fs::{Candidate, DRIVERS, Driver, Members, OpenOptions, Sniffed};
 use crate::progress::Progress;
-use crate::source::{ReadAt, Source, SourceGone, Window};
+use crate::source::{Headless, ReadAt, Source, SourceGone, Window};
 use crate::volume::signature::{self, Signature};
 
 /// A search's answer below this is not believed.
@@ -38,8 +38,8 @@ impl Identity {
 pub(super) enum Searched {
     /// There was none.
     NotYet,
-    /// A filesystem of this driver, from the first byte on.
-    Found(&'static Driver),
+    /// A filesystem of this driver, from the first byte on, or from so many bytes before it.
+    Found { driver: &'static Driver, missing: u64 },
     /// Nothing that is believed.
     Nothing,
 }
@@ -114,8 +114,9 @@ fn open_headless(
     let candidates = match searched {
         _ if options.strict => return Ok(None),
         Searched::Nothing => Vec::new(),
-        Searched::Found(driver) => {
-            return Ok((driver.open)(&Members::one(source.clone()), options, progress)?.map(Content::FileSystem));
+        Searched::Found { driver, missing } => {
+            let whole = with_beginning(source, missing);
+            return Ok((driver.open)(&Members::one(whole), options, progress)?.map(Content::FileSystem));
         }
         Searched::NotYet => scan(source, progress)?,
     };
@@ -124,11 +125,17 @@ fn open_headless(
             0 => source.clone(),
             _ => Arc::new(Window::new(source.clone(), candidate.span)),
         };
-        if let Some(fs) = (driver.open)(&Members::one(window), options, progress)? {
+        let whole = with_beginning(&window, candidate.missing);
+        if let Some(fs) = (driver.open)(&Members::one(whole), options, progress)? {
             return Ok(Some(Content::FileSystem(fs)));
         }
     }
     open_with_any(source, options, progress)
+}
+
+/// A source as it was before its first bytes were cut off.
+fn with_beginning(source: &Source, missing: u64) -> Source {
+    if missing == 0 { source.clone() } else { Arc::new(Headless::new(source.clone(), missing)) }
 }
 
 /// Opens a filesystem with the first driver that finds enough of one: copies of its headers, the shape of its metadata.

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 
 use crate::bytes::Span;
 use crate::finding::Log;
-use crate::fs::{FileSystem, OpenOptions, Sniffed};
+use crate::fs::{DRIVERS, Driver, FileSystem, Members, OpenOptions, Sniffed};
 use crate::progress::Progress;
 use crate::source::{Source, SourceGone, Window};
 use crate::volume::signature::{self, Role, Signature};
@@ -186,16 +186,27 @@ pub fn survey(source: Source, options: &SurveyOptions, progress: &dyn Progress) 
     };
     let mut volumes = look_into_all(&source, places, options, progress)?;
     volumes = with_inside(&source, volumes, options, progress)?;
-    volumes = with_older(volumes, progress)?;
+    volumes = with_older(volumes, options, progress)?;
     let sector_size = table.as_ref().map(|table| table.sector_size).or(options.sector_size).unwrap_or(SECTOR);
     Ok(Disk { source, sector_size, table, volumes, log })
 }
 
-/// Each volume, followed by the filesystem that an empty one was made over: `p2.old`.
-fn with_older(volumes: Vec<Volume>, progress: &dyn Progress) -> Result<Vec<Volume>, SourceGone> {
+/// Each volume, followed by the filesystem that another one was made over: `p2.old`.
+fn with_older(
+    volumes: Vec<Volume>,
+    options: &SurveyOptions,
+    progress: &dyn Progress,
+) -> Result<Vec<Volume>, SourceGone> {
     let mut all = Vec::new();
     for volume in volumes {
-        let older = volume.fs().map(|fs| fs.before(progress)).transpose()?.flatten();
+        let older = match &volume.content {
+            Content::FileSystem(fs) => match fs.before(progress)? {
+                None => beneath(&volume, Some(fs.driver()), options, progress)?,
+                older => older,
+            },
+            Content::Known(known) if known.inside.is_empty() => beneath(&volume, None, options, progress)?,
+            _ => None,
+        };
         let older = older.map(|fs| Volume {
             name: format!("{}.old", volume.name),
             span: volume.span,
@@ -208,6 +219,22 @@ fn with_older(volumes: Vec<Volume>, progress: &dyn Progress) -> Result<Vec<Volum
         all.extend(older);
     }
     Ok(all)
+}
+
+/// What is left on a volume of a filesystem of another kind than `driver`'s.
+fn beneath(
+    volume: &Volume,
+    driver: Option<&'static Driver>,
+    options: &SurveyOptions,
+    progress: &dyn Progress,
+) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
+    let is_asked = options.only.is_empty() || options.only.contains(&volume.name);
+    for other in DRIVERS.iter().filter(|other| is_asked && driver.is_none_or(|driver| driver.name != other.name)) {
+        if let Some(fs) = (other.beneath)(&Members::one(volume.source.clone()), &options.open, progress)? {
+            return Ok(Some(fs));
+        }
+    }
+    Ok(None)
 }
 
 /// How deep volumes may lie in volumes: a logical volume in a mirror, and one more.

@@ -27,6 +27,8 @@ pub(super) struct Found {
     pub span: Span,
     /// The driver whose search found it; `None` where headers tell.
     pub driver: Option<&'static Driver>,
+    /// Bytes of it that are missing before its span.
+    pub missing: u64,
 }
 
 /// Where volumes begin in `span`, by their headers.
@@ -38,7 +40,7 @@ pub(super) fn volumes_in(source: &Source, span: Span, progress: &dyn Progress) -
         let size = match volume_at(source, Span { start: at, end: span.end })? {
             Some(size) => {
                 let end = at.saturating_add(size).min(span.end);
-                found.push(Found { span: Span { start: at, end }, driver: None });
+                found.push(Found { span: Span { start: at, end }, driver: None, missing: 0 });
                 size
             }
             None => 0,
@@ -56,7 +58,11 @@ pub(super) fn volumes_on(source: &Source, progress: &dyn Progress) -> Result<Vec
     let disk = Span { start: 0, end: source.len() };
     let mut all = volumes_in(source, disk, progress)?;
     let scanned = without_guesses(scan(source, progress)?);
-    all.extend(scanned.into_iter().map(|(driver, candidate)| Found { span: candidate.span, driver: Some(driver) }));
+    all.extend(scanned.into_iter().map(|(driver, Candidate { span, missing, .. })| Found {
+        span,
+        driver: Some(driver),
+        missing,
+    }));
     // A volume inside another one (a disk image in a file) begins later.
     all.sort_by_key(|found| (found.span.start, std::cmp::Reverse(found.span.end)));
     let mut apart: Vec<Found> = Vec::new();

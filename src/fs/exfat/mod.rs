@@ -33,8 +33,15 @@ use crate::progress::Progress;
 use crate::source::{Source, SourceGone};
 
 /// The exFAT driver.
-pub const DRIVER: Driver =
-    Driver { name: "exfat", codes: codes::TABLE, sniff: open::sniff, scan: open::scan, open: open::open };
+pub const DRIVER: Driver = Driver {
+    name: "exfat",
+    codes: codes::TABLE,
+    sniff: open::sniff,
+    scan: open::scan,
+    open: open::open,
+    // Its headers are at the start alone, where the other filesystem's are now.
+    beneath: |_, _, _| Ok(None),
+};
 
 /// Where an entry says that a file's clusters lie.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

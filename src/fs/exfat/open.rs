@@ -74,7 +74,7 @@ pub fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, 
         let inferred = infer(source, progress)?;
         found.extend(inferred.map(|Inferred { geometry, evidence }| {
             let span = Span { start: 0, end: geometry.size.min(source.len()) };
-            Candidate { sniffed: sniffed(&geometry), span, evidence, confidence: 70 }
+            Candidate { sniffed: sniffed(&geometry), span, missing: 0, evidence, confidence: 70 }
         }));
     }
     found.sort_by_key(|candidate| (u8::MAX - candidate.confidence, candidate.span));
@@ -98,7 +98,8 @@ fn note_candidate(
         _ => (here, 50, "boot sector"),
     };
     let span = Span { start: base, end: base.saturating_add(geometry.size).min(source.len()) };
-    let candidate = Candidate { sniffed: sniffed(geometry), span, evidence: evidence.to_owned(), confidence };
+    let candidate =
+        Candidate { sniffed: sniffed(geometry), span, missing: 0, evidence: evidence.to_owned(), confidence };
     let known = found.entry(base).or_insert_with(|| candidate.clone());
     if known.confidence < confidence {
         *known = candidate;

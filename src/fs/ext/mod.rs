@@ -56,8 +56,14 @@ use crate::progress::Progress;
 use crate::source::{Source, SourceGone};
 
 /// ext2, ext3 and ext4.
-pub const DRIVER: Driver =
-    Driver { name: "ext", codes: CODES, sniff: sniff::sniff, scan: salvage::candidates, open: open::open };
+pub const DRIVER: Driver = Driver {
+    name: "ext",
+    codes: CODES,
+    sniff: sniff::sniff,
+    scan: salvage::candidates,
+    open: open::open,
+    beneath: open::beneath,
+};
 
 /// Every code: the reader's, then the checks'.
 const CODES: &[Code] =
@@ -121,10 +127,10 @@ impl Ext {
         let geometry = &self.volume.geometry;
         let mut node = inode.node(geometry, self.orphans.contains(&inode.nr));
         if node.kind != Kind::Directory && node.size > 0 && !inode.has_possible_size(geometry) {
-            node.size = map::mapped_end(&self.volume, inode)?;
+            node.size = map::written_end(&self.volume, inode)?;
             node.trust = Trust::Doubtful;
         } else if self.has_lost_size(&node, inode) {
-            let mapped = map::mapped_end(&self.volume, inode)?;
+            let mapped = map::written_end(&self.volume, inode)?;
             if mapped > 0 {
                 (node.size, node.trust) = (mapped, Trust::Doubtful);
             }
@@ -134,12 +140,23 @@ impl Ext {
         if node.kind == Kind::File && inode.is_in_use() && !cut {
             match map::beyond(geometry, inode, node.size) {
                 Beyond::Nothing => {}
-                Beyond::Apart => node.trust = Trust::Doubtful,
-                Beyond::UpTo(end) => (node.size, node.trust) = (end, Trust::Doubtful),
+                Beyond::Apart | Beyond::Hole => node.trust = Trust::Doubtful,
+                Beyond::Nonsense => {
+                    (node.size, node.trust) = (map::written_end(&self.volume, inode)?, Trust::Doubtful);
+                }
+                Beyond::Joined => {
+                    let end = map::written_end(&self.volume, inode)?;
+                    if end > node.size {
+                        node.trust = Trust::Doubtful;
+                        node.size = if map::is_counted(&self.volume, inode)? { end } else { node.size };
+                    }
+                }
             }
         }
         node.size = node.size.min(geometry.max_file_size(true));
-        if self.shared.get().is_some_and(|shared| shared.contains(&inode.nr)) {
+        // A search judges anew who claims the blocks of whom.
+        let shared = self.shared.get().filter(|_| self.volume.remains().is_none());
+        if shared.is_some_and(|shared| shared.contains(&inode.nr)) {
             node.trust = node.trust.max(Trust::Doubtful);
         }
         if let Some(trust) = self.volume.remains().and_then(|remains| remains.trust.get(&inode.nr)) {

@@ -9,7 +9,7 @@ use super::evidence::{self, Evidence};
 use super::feature;
 use super::recover::{Recovered, recover};
 use super::volume::Volume;
-use super::{Ext, codes, orphan};
+use super::{Ext, codes, orphan, salvage};
 use crate::bytes::Spans;
 use crate::finding::{Finding, Log, Place};
 use crate::fs::{FileSystem, JournalState, Members, OpenOptions};
@@ -26,6 +26,27 @@ pub fn open(
     let Some(before) = evidence::choose(disk, options, progress)? else { return Ok(None) };
     let external = members.0.get(1).and_then(Option::as_ref);
     let recovered = replay(disk, &before, external, options)?;
+    let ext = build(disk, before, recovered, options, progress)?;
+    Ok(Some(Arc::new(ext)))
+}
+
+/// Opens what is left below a filesystem of another kind: only where a copy of the superblock is in its place, and
+/// inode tables are where it says.
+pub fn beneath(
+    members: &Members,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
+    let Some(disk) = members.first() else { return Ok(None) };
+    if options.strict || !salvage::has_backup(disk)? {
+        return Ok(None);
+    }
+    let Some(mut before) = evidence::choose(disk, options, progress)? else { return Ok(None) };
+    if salvage::misleads(disk, &before.geometry)? {
+        return Ok(None);
+    }
+    before.decisions.insert(0, "an older filesystem, over which another one was made".to_owned());
+    let recovered = replay(disk, &before, None, options)?;
     let ext = build(disk, before, recovered, options, progress)?;
     Ok(Some(Arc::new(ext)))
 }

@@ -35,8 +35,15 @@ use crate::progress::Progress;
 use crate::source::{Source, SourceGone, read_whole};
 
 /// The FAT driver.
-pub const DRIVER: Driver =
-    Driver { name: "fat", codes: codes::TABLE, sniff: open::sniff, scan: open::scan, open: open::open };
+pub const DRIVER: Driver = Driver {
+    name: "fat",
+    codes: codes::TABLE,
+    sniff: open::sniff,
+    scan: open::scan,
+    open: open::open,
+    // Its headers are at the start alone, where the other filesystem's are now.
+    beneath: |_, _, _| Ok(None),
+};
 
 /// An opened FAT volume.
 pub struct Fat {

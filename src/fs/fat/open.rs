@@ -103,7 +103,7 @@ pub fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, 
         let inferred = infer(source, progress)?;
         found.extend(inferred.map(|Inferred { geometry, evidence, confidence }| {
             let span = Span { start: 0, end: geometry.size.min(source.len()) };
-            Candidate { sniffed: sniffed(&geometry), span, evidence, confidence }
+            Candidate { sniffed: sniffed(&geometry), span, missing: 0, evidence, confidence }
         }));
     }
     found.sort_by_key(|candidate| (u8::MAX - candidate.confidence, candidate.span));
@@ -119,7 +119,8 @@ fn candidates_at(
     let Some(Judged { geometry, .. }) = Geometry::from_boot_sector(sector, at) else { return Ok(()) };
     let mut add = |base: u64, confidence, evidence: &str| {
         let span = Span { start: base, end: base.saturating_add(geometry.size).min(source.len()) };
-        let candidate = Candidate { sniffed: sniffed(&geometry), span, evidence: evidence.to_owned(), confidence };
+        let candidate =
+            Candidate { sniffed: sniffed(&geometry), span, missing: 0, evidence: evidence.to_owned(), confidence };
         let known = found.entry(base).or_insert_with(|| candidate.clone());
         if known.confidence < confidence {
             *known = candidate;

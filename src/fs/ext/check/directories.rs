@@ -15,13 +15,13 @@ use super::counts::Counts;
 use super::entry::{self, Context};
 use super::hash_tree::{self, Part};
 use super::inodes::{DirBlock, Found, Gathered, Order};
-use super::name_hash::NameHash;
 use super::volume::Volume;
 use super::xattrs;
 use crate::finding::{Log, Place};
 use crate::progress::Progress;
 use crate::source::SourceGone;
 
+use super::super::dir::name_hash::NameHash;
 use super::super::disk::at;
 use super::super::disk::dirent::{DirEntry, DxRoot, INLINE_DOTDOT_SIZE};
 use super::super::disk::inode::{I_BLOCK_SIZE, flags};

@@ -31,7 +31,6 @@ mod inodes;
 mod journal;
 mod links;
 mod mmp;
-mod name_hash;
 mod optimize;
 mod orphan_file;
 mod paths;

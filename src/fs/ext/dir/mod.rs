@@ -4,6 +4,7 @@
 //! is in a leaf. Source: the ext4 documentation, `directory.rst` and `inlinedata.rst`.
 
 pub mod block;
+pub mod name_hash;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Runs;
+use super::{Beyond, Runs, hole};
 use crate::fs::ext::checksum::{Seed, Sums};
 use crate::fs::ext::codes;
 use crate::fs::ext::disk::at;
@@ -81,30 +81,18 @@ fn leaf_runs(volume: &Volume, bytes: &[u8]) -> Vec<(Range<u64>, Backing)> {
     found
 }
 
-/// What of a file is written behind its end.
-pub enum Beyond {
-    /// Nothing, as it should be.
-    Nothing,
-    /// Something, and not all between the end and it is.
-    Apart,
-    /// All up to this byte: the size is too small.
-    UpTo(u64),
-}
-
 /// What the extents in the inode itself say of the bytes behind `size`. Room may be kept there, but only data that a
 /// size covers is ever written; a Merkle tree (fs-verity) is an exception.
 pub fn beyond(geometry: &Geometry, inode: &Inode<'_>, size: u64) -> Beyond {
     let header: Option<ExtentHeader> = at(&inode.raw.i_block, 0);
     let header = header.filter(|header| header.eh_magic.get() == MAGIC && header.eh_depth.get() == 0);
-    let (Some(header), false) = (header, inode.layout(geometry) != Layout::Extents || inode.raw.has(flags::VERITY))
-    else {
-        return Beyond::Nothing;
-    };
+    let (Some(header), false) = (header, inode.raw.has(flags::VERITY)) else { return Beyond::Nothing };
     let entries = inode.raw.i_block.chunks_exact(ENTRY_SIZE).skip(1).take(header.eh_entries.get().into());
     let block = u64::from(geometry.block_size);
-    let (mut end, mut beyond) = (size.div_ceil(block), Beyond::Nothing);
+    let (mut end, mut all, mut beyond) = (size.div_ceil(block), 0, Beyond::Nothing);
     for extent in entries.filter_map(|entry| at::<Extent>(entry, 0)) {
         let (logical, len) = (u64::from(extent.ee_block.get()), u64::from(extent.len()));
+        all = all.max(logical + len);
         let written = len > 0 && !extent.is_unwritten() && geometry.blocks_on_volume(extent.start(), len).is_some();
         if !written || (logical + len - 1) * block <= size {
             continue;
@@ -113,10 +101,13 @@ pub fn beyond(geometry: &Geometry, inode: &Inode<'_>, size: u64) -> Beyond {
             beyond = Beyond::Apart;
         } else {
             end = end.max(logical + len);
-            beyond = Beyond::UpTo(end * block);
+            beyond = Beyond::Joined;
         }
     }
-    beyond
+    match beyond {
+        Beyond::Nothing if all > 0 => hole(geometry, size.saturating_sub(all.saturating_mul(block))),
+        beyond => beyond,
+    }
 }
 
 struct Tree<'t, 'v> {

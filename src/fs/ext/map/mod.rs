@@ -9,15 +9,16 @@ mod pointers;
 use std::ops::Range;
 
 use super::codes;
+use super::geometry::Geometry;
 use super::inode::{Inode, Layout};
 use super::number::{BlockNr, InodeNr};
 use super::volume::Volume;
 use crate::bytes::Span;
 use crate::finding::{Code, Finding, Place};
 use crate::node::{Backing, Extent, Mapping, Trust};
-use crate::source::SourceGone;
+use crate::source::{SourceGone, read_whole};
 
-pub use extents::{Beyond, beyond, is_refuted};
+pub use extents::is_refuted;
 
 /// Findings kept of one map: a ruined one has thousands that say the same.
 const MAX_FINDINGS: usize = 16;
@@ -41,6 +42,66 @@ pub fn mapped_end(volume: &Volume, inode: &Inode<'_>) -> Result<u64, SourceGone>
     let mapping = map(volume, inode, u64::MAX)?;
     let is_mapped = |extent: &&Extent| matches!(extent.backing, Backing::Device { .. } | Backing::Inline(_));
     Ok(mapping.extents.iter().rev().find(is_mapped).map_or(0, |extent| extent.span().end))
+}
+
+/// Where the contents end, by what an inode maps: behind the last block, less the zeros at its end, as writers leave them
+/// behind the end of a file. Reads the whole map, and one block.
+pub fn written_end(volume: &Volume, inode: &Inode<'_>) -> Result<u64, SourceGone> {
+    let end = mapped_end(volume, inode)?;
+    let block = u64::from(volume.geometry.block_size);
+    let Some(start) = end.checked_sub(1).map(|last| last / block * block) else { return Ok(0) };
+    let mapping = map(volume, inode, end)?;
+    let Some(extent) = mapping.extents.iter().rev().find(|extent| extent.logical <= start && start < extent.span().end)
+    else {
+        return Ok(end);
+    };
+    let Backing::Device { offset, .. } = extent.backing else { return Ok(end) };
+    let bytes = read_whole(&*volume.source, offset + (start - extent.logical), (end - start) as usize)?;
+    let last = bytes.and_then(|bytes| bytes.iter().rposition(|&byte| byte != 0));
+    Ok(last.map_or(end, |last| start + last as u64 + 1))
+}
+
+/// True where an inode maps no more than it counts as its own. Reads the whole map.
+pub fn is_counted(volume: &Volume, inode: &Inode<'_>) -> Result<bool, SourceGone> {
+    let mapping = map(volume, inode, u64::MAX)?;
+    let on_disk = mapping.extents.iter().filter(|extent| matches!(extent.backing, Backing::Device { .. }));
+    Ok(on_disk.fold(0u64, |sum, extent| sum.saturating_add(extent.len)) <= inode.allocated(&volume.geometry))
+}
+
+/// What of a file is mapped behind its end.
+pub enum Beyond {
+    /// Nothing, as it should be, as far as the inode itself tells.
+    Nothing,
+    /// Something, and not all between the end and it is.
+    Apart,
+    /// Something, and all up to it: the size is too small.
+    Joined,
+    /// A hole that is suspiciously large for a volume of this length: a sparse file, or a ruined size.
+    Hole,
+    /// A hole that is longer than the volume: the size is ruined.
+    Nonsense,
+}
+
+/// Parts of a volume that a hole at the end of a file may have before the file's size is doubted.
+const HOLE: u64 = 16;
+
+/// What a hole of `len` bytes at the end of a file says of its size, where no checksum bears that out.
+fn hole(geometry: &Geometry, len: u64) -> Beyond {
+    match len {
+        _ if geometry.has_checksums() => Beyond::Nothing,
+        len if len > geometry.len() => Beyond::Nonsense,
+        len if len > geometry.len() / HOLE => Beyond::Hole,
+        _ => Beyond::Nothing,
+    }
+}
+
+/// What the inode itself says of the bytes behind `size`.
+pub fn beyond(geometry: &Geometry, inode: &Inode<'_>, size: u64) -> Beyond {
+    match inode.layout(geometry) {
+        Layout::Extents => extents::beyond(geometry, inode, size),
+        Layout::Pointers => pointers::beyond(geometry, inode, size),
+        _ => Beyond::Nothing,
+    }
 }
 
 /// Collects a mapping block by block, in ascending order.

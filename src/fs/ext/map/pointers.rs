@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::Runs;
+use super::{Beyond, Runs, hole};
 use crate::bytes::le32;
 use crate::fs::ext::codes;
+use crate::fs::ext::feature;
+use crate::fs::ext::geometry::Geometry;
 use crate::fs::ext::inode::Inode;
 use crate::fs::ext::number::BlockNr;
 use crate::source::SourceGone;
@@ -24,6 +26,42 @@ pub fn map(runs: &mut Runs<'_>, inode: &Inode<'_>) -> Result<(), SourceGone> {
         logical += pointers.covered(level);
     }
     Ok(())
+}
+
+/// What the pointers in the inode itself, and its count of blocks, say of the bytes behind `size`. Nothing may be mapped
+/// there, and a size that only a hole bears out, and a huge one, is a ruined one more often than a sparse file's.
+pub fn beyond(geometry: &Geometry, inode: &Inode<'_>, size: u64) -> Beyond {
+    let block = u64::from(geometry.block_size);
+    let per_block = block / 4;
+    // Where in the file each pointer's blocks begin and end.
+    let mut from = 0;
+    let covered = (0..15u32).map(|i| {
+        let count = per_block.saturating_pow(i.saturating_sub(DIRECT as u32 - 1));
+        let range = (from, from + count);
+        from += count;
+        range
+    });
+    let used: Vec<(u64, u64)> = covered
+        .zip(inode.raw.i_block.chunks_exact(4))
+        .filter(|(_, pointer)| geometry.block(le32(pointer, 0).unwrap_or_default().into()).is_some())
+        .map(|(range, _)| range)
+        .collect();
+    let blocks = size.div_ceil(block);
+    if used.iter().any(|range| range.0 >= blocks) || counts_more(geometry, inode, blocks) {
+        return Beyond::Joined;
+    }
+    let reach = used.iter().map(|range| range.1).max().unwrap_or_default().saturating_mul(block);
+    if reach > 0 { hole(geometry, size.saturating_sub(reach)) } else { Beyond::Nothing }
+}
+
+/// True where an inode counts more blocks as its own than a file of so many has, with all that leads to them.
+fn counts_more(geometry: &Geometry, inode: &Inode<'_>, blocks: u64) -> bool {
+    let block = u64::from(geometry.block_size);
+    let per_block = block / 4;
+    let indirect = if blocks <= DIRECT { 0 } else { 2 + blocks / per_block + blocks / per_block.pow(2) };
+    let attributes = u64::from(inode.raw.file_acl() != 0);
+    let most = (blocks + indirect + attributes).saturating_mul(block);
+    geometry.cluster_blocks == 1 && !geometry.features.has(feature::EA_INODE) && inode.allocated(geometry) > most
 }
 
 struct Pointers<'p, 'v> {

@@ -7,13 +7,13 @@ use super::super::evidence::of_superblock;
 use super::super::geometry::Copy;
 use super::super::sniff;
 use super::infer;
-use super::superblock;
+use super::superblock::{self, Elsewhere};
 use super::traces::Traces;
 use super::trial;
 use crate::bytes::Span;
 use crate::fs::{Candidate, OpenOptions, Sniffed};
 use crate::progress::Progress;
-use crate::source::{Source, SourceGone, Window};
+use crate::source::{Headless, Source, SourceGone, Window};
 
 /// Directories without a superblock that make a filesystem.
 const FEWEST_DIRECTORIES: usize = 2;
@@ -41,10 +41,10 @@ pub fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, 
         None => Traces::find(source, progress)?,
     };
     let mut elsewhere = superblock::elsewhere(&traces.superblocks, source.len());
-    elsewhere.sort_by_key(|(start, _, _, copies)| (std::cmp::Reverse(*copies), *start));
+    elsewhere.sort_by_key(|place| (std::cmp::Reverse(place.copies), place.origin));
     let mut borne_out = Vec::new();
     for place in elsewhere.iter().take(MOST_TRIED) {
-        if leads_to_inodes(source, place.0, place.1, place.2)? {
+        if leads_to_inodes(source, place)? {
             borne_out.push(*place);
         }
     }
@@ -52,14 +52,17 @@ pub fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, 
         return Ok(here);
     }
     let mut found = Vec::new();
-    for (start, len, sb, copies) in if borne_out.is_empty() { elsewhere } else { borne_out } {
-        let confidence = if copies > 1 { 85 } else { 70 };
-        found.extend(candidate(&sb, start, len, format!("{copies} superblocks that agree"), confidence));
+    for place in if borne_out.is_empty() { elsewhere } else { borne_out } {
+        let confidence = if place.copies > 1 { 85 } else { 70 };
+        let evidence = format!("{} superblocks that agree", place.copies);
+        let candidate = candidate(&place.sb, place.span.start, place.span.len(), evidence, confidence);
+        found.extend(candidate.map(|candidate| Candidate { missing: place.missing(), ..candidate }));
     }
     if found.is_empty() && traces.dirs.len() >= FEWEST_DIRECTORIES && infer::vote_block_size(&traces.dirs).is_some() {
         found.push(Candidate {
             sniffed: Sniffed { kind: "ext4", label: None, uuid: None, size: source.len() },
             span: Span::new(0, source.len()),
+            missing: 0,
             evidence: format!("{} directories", traces.dirs.len()),
             confidence: 60,
         });
@@ -68,16 +71,17 @@ pub fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, 
     Ok(found)
 }
 
-/// True where the inode tables of a filesystem that begins at `start` lie where it says.
-fn leads_to_inodes(source: &Source, start: u64, len: u64, sb: Superblock) -> Result<bool, SourceGone> {
-    let window: Source = Arc::new(Window::new(source.clone(), Span::new(start, len)));
-    match of_superblock(&*window, sb, Copy::Primary)? {
-        Some(evidence) => Ok(!trial::misleads(&window, &evidence.geometry)?),
+/// True where the inode tables of a filesystem lie where it says.
+fn leads_to_inodes(source: &Source, place: &Elsewhere) -> Result<bool, SourceGone> {
+    let window: Source = Arc::new(Window::new(source.clone(), place.span));
+    let whole: Source = Arc::new(Headless::new(window, place.missing()));
+    match of_superblock(&*whole, place.sb, Copy::Primary)? {
+        Some(evidence) => Ok(!trial::misleads(&whole, &evidence.geometry)?),
         None => Ok(false),
     }
 }
 
 fn candidate(sb: &Superblock, start: u64, len: u64, evidence: String, confidence: u8) -> Option<Candidate> {
     let sniffed = sniff::sniffed(sb)?;
-    Some(Candidate { sniffed, span: Span::new(start, len), evidence, confidence })
+    Some(Candidate { sniffed, span: Span::new(start, len), missing: 0, evidence, confidence })
 }

@@ -56,6 +56,23 @@ impl Claims {
         Ok(claims)
     }
 
+    /// Reads the maps of some inodes again, of which better records were found.
+    ///
+    /// # Errors
+    /// When the source is gone.
+    pub fn take_again(&mut self, volume: &Volume, roll: &Roll, some: &BTreeSet<InodeNr>) -> Result<(), SourceGone> {
+        self.runs.retain(|run| !some.contains(&run.nr));
+        self.broken.retain(|nr| !some.contains(nr));
+        let used: Vec<(InodeNr, Known)> = some.iter().map(|nr| (*nr, roll.get(*nr))).collect();
+        let used: Vec<(InodeNr, Known)> = used.into_iter().filter(|(_, known)| has_map(*known)).collect();
+        let part = map_some(volume, &used)?;
+        self.runs.extend(part.runs);
+        self.broken.extend(part.broken);
+        self.runs.par_sort_unstable();
+        self.longest = self.runs.iter().map(|run| run.len).max().unwrap_or_default();
+        Ok(())
+    }
+
     /// The inodes that map a block.
     pub fn owners(&self, block: BlockNr) -> impl Iterator<Item = InodeNr> + '_ {
         let from = self.runs.partition_point(|run| run.start + self.longest <= block.0);

@@ -22,15 +22,12 @@ use super::super::disk::padded;
 use super::super::number::{BlockNr, InodeNr};
 use super::super::volume::Volume;
 use super::claims::Claims;
-use super::generation;
 use super::remains::Remains;
 use super::roll::{Known, Roll, State};
 use super::sighting::{Sighting, What};
+use super::{generation, leaves};
 use crate::node::{Entry, Kind, Trust};
 use crate::source::SourceGone;
-
-/// Blocks between a directory's first block and another, beyond which nearness says nothing.
-const NEAR: u64 = 4096;
 
 /// What the search has to work with.
 pub struct Evidence<'e> {
@@ -39,14 +36,16 @@ pub struct Evidence<'e> {
     pub claims: &'e Claims,
     /// Directory blocks, in the order of the disk.
     pub sightings: &'e [Sighting],
+    /// Directories in use that lead to no first block of their own, as [`astray`] finds them.
+    pub astray: BTreeSet<u32>,
 }
 
 /// The blocks found for one directory.
 #[derive(Default)]
-struct Found {
-    first: Option<BlockNr>,
+pub(super) struct Found {
+    pub first: Option<BlockNr>,
     parent: Option<u32>,
-    blocks: BTreeSet<BlockNr>,
+    pub blocks: BTreeSet<BlockNr>,
 }
 
 /// Puts directories together, into `remains`. Returns how many.
@@ -60,18 +59,17 @@ pub fn rebuild(evidence: &Evidence<'_>, remains: &mut Remains) -> Result<usize, 
     search.write(remains)
 }
 
-struct Search<'e> {
-    evidence: &'e Evidence<'e>,
+/// The search under way.
+pub(super) struct Search<'e> {
+    pub evidence: &'e Evidence<'e>,
     /// Directories being put together, by number.
-    found: BTreeMap<u32, Found>,
+    pub found: BTreeMap<u32, Found>,
     /// Directories without a number.
-    unnumbered: Vec<BTreeSet<BlockNr>>,
+    pub unnumbered: Vec<BTreeSet<BlockNr>>,
     /// The parents that first blocks name, of all directories.
     parents: HashMap<u32, u32>,
     /// Directories in use whose map is broken: what is found for them is added.
-    broken: BTreeSet<u32>,
-    /// Those of them that lead to no first block of their own, though there is one: what they claim counts for nothing.
-    astray: BTreeSet<u32>,
+    pub broken: BTreeSet<u32>,
     /// How many names directories in use have for an inode.
     names: HashMap<u32, u32>,
 }
@@ -81,15 +79,13 @@ impl<'e> Search<'e> {
         let directory = |nr: &InodeNr| evidence.roll.get(*nr).is_directory();
         let mut broken: BTreeSet<u32> =
             evidence.claims.broken.iter().filter(|nr| directory(nr)).map(|nr| nr.0).collect();
-        let astray = astray(evidence);
-        broken.extend(&astray);
+        broken.extend(&evidence.astray);
         Ok(Search {
             evidence,
             found: BTreeMap::new(),
             unnumbered: Vec::new(),
             parents: HashMap::new(),
             broken,
-            astray,
             names: HashMap::new(),
         })
     }
@@ -97,7 +93,7 @@ impl<'e> Search<'e> {
     /// True if a block belongs to no inode in use that can be believed.
     fn is_orphan(&self, block: BlockNr) -> bool {
         !self.evidence.claims.owners(block).any(|nr| {
-            if self.astray.contains(&nr.0) {
+            if self.evidence.astray.contains(&nr.0) {
                 return false;
             }
             let known = self.evidence.roll.get(nr);
@@ -106,7 +102,7 @@ impl<'e> Search<'e> {
     }
 
     /// True if a directory of this number may be put together: nothing better is known of it.
-    fn is_open(&self, nr: u32) -> bool {
+    pub fn is_open(&self, nr: u32) -> bool {
         let Known { state, kind, proved, .. } = self.evidence.roll.get(InodeNr(nr));
         match state {
             State::Used if kind == Kind::Directory => self.broken.contains(&nr),
@@ -149,7 +145,7 @@ impl<'e> Search<'e> {
         if self.evidence.volume.geometry.has_checksums() {
             self.take_by_seed(&orphans)
         } else {
-            self.take_by_contents(&orphans)
+            leaves::take(self, &orphans)
         }
     }
 
@@ -204,25 +200,8 @@ impl<'e> Search<'e> {
         Ok(seeds)
     }
 
-    /// Without checksums: what subdirectories tell, or else the nearest first block before.
-    fn take_by_contents(&mut self, orphans: &[Sighting]) -> Result<(), SourceGone> {
-        let firsts: BTreeMap<BlockNr, u32> =
-            self.found.iter().filter_map(|(nr, found)| Some((found.first?, *nr))).collect();
-        for sighting in orphans {
-            let blocks = BTreeSet::from([sighting.block]);
-            let near = firsts.range(..sighting.block).next_back();
-            let near = near.filter(|(first, _)| sighting.block.0 - first.0 <= NEAR).map(|(_, nr)| *nr);
-            match self.told_by_children(&blocks)?.or(near) {
-                Some(nr) if self.is_open(nr) => self.found.entry(nr).or_default().blocks.extend(blocks),
-                Some(_) => {}
-                None => self.unnumbered.push(blocks),
-            }
-        }
-        Ok(())
-    }
-
     /// The directory that most subdirectories named in these blocks say they are in.
-    fn told_by_children(&self, blocks: &BTreeSet<BlockNr>) -> Result<Option<u32>, SourceGone> {
+    pub fn told_by_children(&self, blocks: &BTreeSet<BlockNr>) -> Result<Option<u32>, SourceGone> {
         let mut votes: BTreeMap<u32, usize> = BTreeMap::new();
         for block in blocks {
             for entry in self.entries_of(*block)? {
@@ -237,7 +216,7 @@ impl<'e> Search<'e> {
     }
 
     /// The entries of a block, `.` and `..` left out.
-    fn entries_of(&self, nr: BlockNr) -> Result<Vec<Entry>, SourceGone> {
+    pub fn entries_of(&self, nr: BlockNr) -> Result<Vec<Entry>, SourceGone> {
         let geometry = &self.evidence.volume.geometry;
         let Some(bytes) = self.evidence.volume.block(nr)? else { return Ok(Vec::new()) };
         let format = block::Format::new(geometry, false);
@@ -265,8 +244,10 @@ impl<'e> Search<'e> {
     /// Counts the names that directories in use have for the inodes that orphans name.
     fn count_names(&mut self, wanted: &BTreeSet<u32>) -> Result<(), SourceGone> {
         let volume = self.evidence.volume;
+        // What those hold that lead astray is among what was found.
+        let listed = |nr: &InodeNr, known: Known| known.is_directory() && !self.evidence.astray.contains(&nr.0);
         let directories: Vec<InodeNr> =
-            self.evidence.roll.iter().filter(|(_, known)| known.is_directory()).map(|(nr, _)| nr).collect();
+            self.evidence.roll.iter().filter(|(nr, known)| listed(nr, *known)).map(|(nr, _)| nr).collect();
         let counted = directories.par_iter().map(|nr| {
             let mut names = Vec::new();
             if let Some(inode) = volume.inode(*nr)? {
@@ -338,7 +319,7 @@ impl<'e> Search<'e> {
             if let Some(parent) = dir.parent.and_then(|parent| geometry.inode(parent)) {
                 remains.parents.insert(nr, parent.node());
             }
-            if self.astray.contains(&nr.0) {
+            if self.evidence.astray.contains(&nr.0) {
                 let inode = self.evidence.volume.inode(nr)?;
                 remains.inodes.extend(inode.map(|inode| (nr, without_map(&inode.record))));
             } else if !self.evidence.roll.get(nr).is_directory() {
@@ -363,15 +344,16 @@ fn without_map(record: &[u8]) -> Arc<[u8]> {
     bytes.into()
 }
 
-/// Directories in use that no checksum proves, and that do not map the first block which names them.
-fn astray(evidence: &Evidence<'_>) -> BTreeSet<u32> {
+/// Directories in use that no checksum proves, and that do not map the first block which names them, though there is
+/// one: what they claim counts for nothing.
+pub fn astray(roll: &Roll, claims: &Claims, sightings: &[Sighting]) -> BTreeSet<u32> {
     let (mut named, mut mapped) = (BTreeSet::new(), BTreeSet::new());
-    for sighting in evidence.sightings {
+    for sighting in sightings {
         let What::First { own, .. } = sighting.what else { continue };
-        let known = evidence.roll.get(InodeNr(own));
+        let known = roll.get(InodeNr(own));
         if known.is_directory() && !known.proved {
             named.insert(own);
-            if evidence.claims.owners(sighting.block).any(|nr| nr.0 == own) {
+            if claims.owners(sighting.block).any(|nr| nr.0 == own) {
                 mapped.insert(own);
             }
         }

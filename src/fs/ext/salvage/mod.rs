@@ -16,8 +16,11 @@ mod descriptors;
 mod detached;
 mod directories;
 mod generation;
+mod hashed;
 mod infer;
 mod layout;
+mod leaves;
+mod mend;
 mod record;
 mod remains;
 mod roll;
@@ -28,14 +31,17 @@ mod tables;
 mod traces;
 mod trial;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 pub use before::evidence as before;
 pub use candidates::scan as candidates;
 pub use deleted::{Deleted, find as find_deleted};
 pub use record::{Verdict, judge as judge_record};
 pub use remains::Remains;
-pub use trial::is_borne_out;
+pub use superblock::has_backup;
+pub use trial::{is_borne_out, misleads};
 
 use claims::Claims;
 use roll::Roll;
@@ -169,12 +175,16 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
         None => ext.volume.with(Remains::default()),
     };
     let volume = take_misplaced(volume, &roll, &mut remains);
-    let roll = Roll::take(&volume, progress)?;
-    let claims = Claims::take(&volume, &roll, progress)?;
-    judge_contradictions(&roll, &claims, &mut remains);
+    let mut roll = Roll::take(&volume, progress)?;
+    let mut claims = Claims::take(&volume, &roll, progress)?;
     let sightings = search(&volume, progress)?;
+    let mended = mend::directories(&volume, &roll, &claims, &sightings)?;
+    let volume = take_mended(volume, mended, &mut roll, &mut claims, &mut remains)?;
+    let astray = directories::astray(&roll, &claims, &sightings);
+    judge_contradictions(&roll, &claims, &astray, &mut remains);
     remains.leaves = detached::leaves(&volume, &claims, &sightings)?;
-    let evidence = directories::Evidence { volume: &volume, roll: &roll, claims: &claims, sightings: &sightings };
+    let evidence =
+        directories::Evidence { volume: &volume, roll: &roll, claims: &claims, sightings: &sightings, astray };
     let rebuilt = directories::rebuild(&evidence, &mut remains)?;
     if !remains.inodes.contains_key(&InodeNr::ROOT) && !roll.get(InodeNr::ROOT).is_directory() {
         // Nothing is left of the root: a tree needs one all the same.
@@ -214,6 +224,28 @@ fn take_misplaced(volume: Volume, roll: &Roll, remains: &mut Remains) -> Volume 
     if remains.inodes.len() == before && roll.misplaced.is_empty() { volume } else { volume.with(remains.clone()) }
 }
 
+/// Takes mended records of directories for those on the disk.
+fn take_mended(
+    volume: Volume,
+    mended: BTreeMap<InodeNr, Arc<[u8]>>,
+    roll: &mut Roll,
+    claims: &mut Claims,
+    remains: &mut Remains,
+) -> Result<Volume, SourceGone> {
+    if mended.is_empty() {
+        return Ok(volume);
+    }
+    let some: BTreeSet<InodeNr> = mended.keys().copied().collect();
+    for (nr, record) in mended {
+        roll.correct(&volume, nr, &record);
+        remains.inodes.insert(nr, record);
+        remains.trust.insert(nr, Trust::Unproven);
+    }
+    let volume = volume.with(remains.clone());
+    claims.take_again(&volume, roll, &some)?;
+    Ok(volume)
+}
+
 /// What the journal still holds of what is damaged; `None` where there is no journal.
 fn older(ext: &Ext, roll: &Roll) -> Result<Option<copies::Older>, SourceGone> {
     match recover::locate(&ext.volume, None, &mut Log::new())? {
@@ -222,9 +254,13 @@ fn older(ext: &Ext, roll: &Roll) -> Result<Option<copies::Older>, SourceGone> {
     }
 }
 
-/// Where two inodes map the same block, one of them is wrong: the one no checksum proves, or any of the two.
-fn judge_contradictions(roll: &Roll, claims: &Claims, remains: &mut Remains) {
+/// Where two inodes map the same block, one of them is wrong: the one no checksum proves, or any of the two. What
+/// directories claim that lead `astray` counts for nothing.
+fn judge_contradictions(roll: &Roll, claims: &Claims, astray: &BTreeSet<u32>, remains: &mut Remains) {
     for (one, other) in claims.contradictions() {
+        if astray.contains(&one.0) || astray.contains(&other.0) {
+            continue;
+        }
         let (first, second) = (roll.get(one), roll.get(other));
         let mut doubt = |nr| remains.trust.insert(nr, Trust::Doubtful);
         if !first.proved || second.proved {

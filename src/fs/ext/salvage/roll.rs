@@ -102,6 +102,15 @@ impl Roll {
         known.copied().unwrap_or(Known::nothing(State::Blank))
     }
 
+    /// Takes a better record of an inode for the one that was judged.
+    pub fn correct(&mut self, volume: &Volume, nr: InodeNr, record: &[u8]) {
+        let index = nr.0.wrapping_sub(1);
+        let group = self.groups.get_mut((index / self.per_group) as usize);
+        if let Some(known) = group.and_then(|group| group.get_mut((index % self.per_group) as usize)) {
+            *known = judge(volume, nr, record);
+        }
+    }
+
     /// Every inode of which the roll knows something, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = (InodeNr, Known)> + '_ {
         let groups = self.groups.iter().zip(0u32..);

@@ -2,7 +2,9 @@
 
 use super::super::checksum::Seed;
 use super::super::disk::at;
-use super::super::disk::dirent::{self, DX_ROOT_COUNT_AT, DirEntry, DirEntryTail, NAME_LEN};
+use super::super::disk::dirent::{
+    self, DX_NODE_COUNT_AT, DX_ROOT_COUNT_AT, DirEntry, DirEntryTail, DxCountLimit, DxEntry, NAME_LEN,
+};
 use super::super::disk::extent::{self, ExtentHeader};
 use super::super::geometry::Geometry;
 use super::super::number::BlockNr;
@@ -32,6 +34,8 @@ pub enum What {
     },
     /// Another block of a directory, with entries.
     Leaf,
+    /// A node of a directory's hash tree below the root.
+    HashNode,
     /// A node of an extent tree.
     Extents {
         /// 0 for a leaf.
@@ -39,6 +43,13 @@ pub enum What {
         /// The first block of the file that it maps.
         first: u32,
     },
+}
+
+impl What {
+    /// True for a block of a directory.
+    pub fn is_of_directory(self) -> bool {
+        !matches!(self, What::Extents { .. })
+    }
 }
 
 /// What `block` is; `None` for contents, free space and all that names nothing.
@@ -58,6 +69,10 @@ pub fn look(geometry: &Geometry, nr: BlockNr, block: &[u8]) -> Option<Sighting> 
         let seed = if checksums { generation::of_extent_block(block) } else { None };
         return Some(Sighting { block: nr, what, seed });
     }
+    if is_hash_node(block, checksums) {
+        let seed = if checksums { generation::of_dx(block, DX_NODE_COUNT_AT) } else { None };
+        return Some(Sighting { block: nr, what: What::HashNode, seed });
+    }
     if checksums && has_tail(block) {
         // The signature of the tail is worth more than entries, some of which may be damaged.
         return Some(Sighting { block: nr, what: What::Leaf, seed: generation::of_leaf(block) });
@@ -76,6 +91,28 @@ pub fn dot(block: &[u8]) -> Option<(u32, u32)> {
         && block[20..24] == *b"..\0\0"
         && dot.inode.get() != 0;
     fits.then(|| (dot.inode.get(), dotdot.inode.get()))
+}
+
+/// True for one unused entry that fills the block, and inside it hashes that ascend.
+fn is_hash_node(block: &[u8], checksums: bool) -> bool {
+    let (Some(fake), Some(head)) = (at::<DirEntry>(block, 0), at::<DxCountLimit>(block, DX_NODE_COUNT_AT)) else {
+        return false;
+    };
+    let room = (block.len() - DX_NODE_COUNT_AT) / size_of::<DxEntry>() - usize::from(checksums);
+    let (limit, count) = (usize::from(head.limit.get()), usize::from(head.count.get()));
+    fake.inode.get() == 0
+        && fake.name_len == 0
+        && dirent::rec_len(fake.rec_len.get(), block.len()) == block.len()
+        && limit == room
+        && (1..=limit).contains(&count)
+        && hashes(block, DX_NODE_COUNT_AT).is_sorted()
+}
+
+/// The hashes that a node of a hash tree begins its parts with; the first begins at 0.
+pub fn hashes(block: &[u8], count_at: usize) -> Vec<u32> {
+    let count = at::<DxCountLimit>(block, count_at).map_or(0, |head| usize::from(head.count.get()));
+    let rest = (1..count).map_while(|i| at::<DxEntry>(block, count_at + i * size_of::<DxEntry>()));
+    std::iter::once(0).chain(rest.map(|entry| entry.hash.get())).collect()
 }
 
 fn has_tail(block: &[u8]) -> bool {

@@ -9,6 +9,7 @@ use super::super::checksum;
 use super::super::disk::superblock::{self as disk, Superblock, join};
 use super::super::feature::{self, BIGALLOC, BIT64, Features, METADATA_CSUM, NEEDS_RECOVERY, Word};
 use super::traces::Traces;
+use crate::bytes::Span;
 use crate::fs::OpenOptions;
 use crate::progress::Progress;
 use crate::source::{Source, SourceGone, read_whole};
@@ -212,7 +213,12 @@ fn backup_groups(groups: u64) -> Vec<u64> {
 }
 
 /// Places at which `mke2fs` puts backups, for every size of blocks and groups it makes.
-fn usual_places(sizes: &[u64], primary: Option<&Superblock>, source_len: u64) -> BTreeSet<u64> {
+fn usual_places(
+    sizes: &[u64],
+    primary: Option<&Superblock>,
+    source_len: u64,
+    backup_groups: impl Fn(u64) -> Vec<u64>,
+) -> BTreeSet<u64> {
     let mut places = BTreeSet::new();
     for &block in sizes {
         let first = u64::from(block == 1024);
@@ -232,7 +238,7 @@ fn usual_places(sizes: &[u64], primary: Option<&Superblock>, source_len: u64) ->
 /// The backups at their usual places that are where they say they are.
 fn backups(source: &Source, sizes: &[u64], primary: Option<&Superblock>) -> Result<Vec<Copy>, SourceGone> {
     let mut found = Vec::new();
-    for at in usual_places(sizes, primary, source.len()) {
+    for at in usual_places(sizes, primary, source.len(), backup_groups) {
         if at == disk::OFFSET {
             continue;
         }
@@ -269,24 +275,60 @@ pub fn is_in_place(chosen: &Chosen) -> bool {
     place(&chosen.sb, chosen.sb.s_block_group_nr.get().into()) == Some(chosen.at)
 }
 
-/// Filesystems that do not begin where the source does: where their superblocks say they begin, how long they are, a
-/// copy of each, and how many copies agree.
-pub fn elsewhere(superblocks: &[(Superblock, u64)], source_len: u64) -> Vec<(u64, u64, Superblock, usize)> {
-    let mut found: BTreeMap<(u64, Vec<u8>), (Superblock, usize)> = BTreeMap::new();
+/// A filesystem that does not begin where the source does.
+#[derive(Clone, Copy)]
+pub struct Elsewhere {
+    /// Where its superblocks say it begins, in bytes; before the source, where the beginning was cut off.
+    pub origin: i64,
+    /// The bytes of the source that it has.
+    pub span: Span,
+    /// A copy of its superblock.
+    pub sb: Superblock,
+    /// How many copies agree.
+    pub copies: usize,
+}
+
+impl Elsewhere {
+    /// Bytes missing before the source.
+    pub fn missing(&self) -> u64 {
+        if self.origin < 0 { self.origin.unsigned_abs() } else { 0 }
+    }
+}
+
+/// Filesystems that do not begin where the source does.
+pub fn elsewhere(superblocks: &[(Superblock, u64)], source_len: u64) -> Vec<Elsewhere> {
+    let mut found: BTreeMap<(i64, Vec<u8>), (Superblock, usize)> = BTreeMap::new();
     for (sb, at) in superblocks {
         if !is_sound(sb, source_len) || is_disproved(sb) {
             continue;
         }
-        let start = place(sb, sb.s_block_group_nr.get().into()).and_then(|place| at.checked_sub(place));
-        if let Some(start) = start {
-            found.entry((start, key(sb))).or_insert((*sb, 0)).1 += 1;
+        let place = place(sb, sb.s_block_group_nr.get().into()).and_then(|place| i64::try_from(place).ok());
+        let origin = i64::try_from(*at).ok().zip(place).and_then(|(at, place)| at.checked_sub(place));
+        if let Some(origin) = origin {
+            found.entry((origin, key(sb))).or_insert((*sb, 0)).1 += 1;
         }
     }
-    let sized = found.into_iter().map(|((start, _), (sb, copies))| {
+    let spanning = found.into_iter().map(|((origin, _), (sb, copies))| {
         let size = blocks_count(&sb).saturating_mul(block_size(&sb).unwrap_or_default());
-        (start, size.min(source_len - start), sb, copies)
+        let end = i64::try_from(size).unwrap_or(i64::MAX).saturating_add(origin).max(0).unsigned_abs();
+        let span = Span { start: origin.max(0).unsigned_abs(), end: end.min(source_len) };
+        Elsewhere { origin, span, sb, copies }
     });
-    sized.collect()
+    spanning.filter(|place| place.span.start < place.span.end).collect()
+}
+
+/// True if a copy of a superblock lies where the second group of a volume has it, for any size of blocks and groups:
+/// asked with few reads.
+///
+/// # Errors
+/// When the source is gone.
+pub fn has_backup(source: &Source) -> Result<bool, SourceGone> {
+    for at in usual_places(&BLOCK_SIZES, None, source.len(), |_| vec![1]) {
+        if read_at(source, at)?.and_then(|sb| as_backup(sb, at, source.len())).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// True if the filesystem fills the source, or nearly.

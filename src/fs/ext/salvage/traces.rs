@@ -1,18 +1,21 @@
-//! What a filesystem that lost its headers leaves all over a source: superblocks in any sector and directories at any
+//! What a filesystem that lost its headers leaves all over a source: superblocks at any byte and directories at any
 //! KiB, found in one pass.
+
+use std::mem::offset_of;
 
 use super::super::disk::at;
 use super::super::disk::dirent::{self, DirEntry};
-use super::super::disk::superblock::Superblock;
+use super::super::disk::superblock::{self as disk, MAGIC, Superblock};
 use super::superblock::{self, BLOCK_SIZES};
 use super::{scan, sighting};
 use crate::progress::{Progress, Unit};
-use crate::source::{Source, SourceGone};
+use crate::source::{Source, SourceGone, read_whole};
 
 /// Directories used as evidence, at most.
 pub const MOST_DIRECTORIES: usize = 1 << 20;
-/// Bytes from one place where a volume may begin to the next.
-const SECTOR: usize = 512;
+/// Bytes of a superblock, and where in it its magic number lies.
+const LEN: usize = disk::SIZE;
+const MAGIC_AT: usize = offset_of!(Superblock, s_magic);
 /// Superblocks used as evidence, at most.
 const MOST_SUPERBLOCKS: usize = 4096;
 
@@ -46,6 +49,14 @@ impl Traces {
     pub fn find(source: &Source, progress: &dyn Progress) -> Result<Self, SourceGone> {
         progress.stage("searching for superblocks and directories", Some(source.len()), Unit::Bytes);
         let mut found = Traces::default();
+        let look = |at: u64, chunk: &[u8]| {
+            let mut found = look(at, chunk);
+            // One may lie across the end of a chunk, where its volume begins in the middle of a block.
+            let across = (at + chunk.len() as u64).saturating_sub(LEN as u64 - 1);
+            let bytes = read_whole(&**source, across, 2 * LEN - 2).unwrap_or_default();
+            found.superblocks.extend(superblocks(across, &bytes.unwrap_or_default()));
+            found
+        };
         scan::chunks(source, 1024, progress, look, |some| found.add(some))?;
         Ok(found)
     }
@@ -59,16 +70,17 @@ impl Traces {
 }
 
 fn look(at: u64, chunk: &[u8]) -> Traces {
-    let mut found = Traces::default();
-    // A volume begins in any sector; within it blocks, and so directories, begin at every KiB at most.
-    for start in (0..chunk.len()).step_by(SECTOR) {
-        let (bytes, place) = (&chunk[start..], at + start as u64);
-        found.superblocks.extend(superblock::look(bytes).map(|sb| (sb, place)));
-        if start.is_multiple_of(1024) {
-            found.dirs.extend(directory(place, bytes));
-        }
-    }
-    found
+    let directories = (0..chunk.len()).step_by(1024);
+    let directories = directories.filter_map(|start| directory(at + start as u64, &chunk[start..]));
+    Traces { superblocks: superblocks(at, chunk), dirs: directories.collect() }
+}
+
+/// The superblocks that lie wholly in some bytes, which begin at `at`: a volume may begin at any byte of an image that
+/// something was put before, or cut off from.
+fn superblocks(at: u64, bytes: &[u8]) -> Vec<(Superblock, u64)> {
+    let magic = MAGIC.to_le_bytes();
+    let places = memchr::memmem::find_iter(bytes, &magic).filter_map(|place| place.checked_sub(MAGIC_AT));
+    places.filter_map(|start| Some((superblock::look(&bytes[start..])?, at + start as u64))).collect()
 }
 
 fn directory(place: u64, bytes: &[u8]) -> Option<Dir> {

@@ -1,0 +1,199 @@
+//! Blocks of directories without checksums, matched with directories of which too little is left to lead to them:
+//! [`take`].
+//!
+//! In this order a block tells its directory: a record whose map is ruined only in part still has it; the directory's
+//! hash tree has a part for its names; subdirectories that it names say where they are; and of the directories nearby,
+//! the one whose first block is full, and whose files' inodes go on where its own end.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::super::disk::at;
+use super::super::disk::dirent::{self, DirEntry, HEADER_SIZE};
+use super::super::number::{BlockNr, InodeNr};
+use super::directories::Search;
+use super::hashed::Roots;
+use super::mend;
+use super::sighting::{Sighting, What};
+use crate::node::{Entry, Kind};
+use crate::source::SourceGone;
+
+/// Directories on either side that are compared for nearness.
+const NEIGHBOURS: usize = 32;
+
+/// Matches orphaned blocks with the directories found.
+///
+/// # Errors
+/// When the source is gone.
+pub fn take(search: &mut Search<'_>, orphans: &[Sighting]) -> Result<(), SourceGone> {
+    let mapped = mapped(search, orphans)?;
+    let mut open = Open::of(search)?;
+    let mut fits = Vec::new();
+    for sighting in orphans.iter().filter(|sighting| !mapped.contains_key(&sighting.block)) {
+        fits.extend(open.roots.fits(sighting.block, &search.entries_of(sighting.block)?));
+    }
+    let hashed = open.roots.owners(fits);
+    for sighting in orphans {
+        let block = sighting.block;
+        let entries = search.entries_of(block)?;
+        let told = match mapped.get(&block).or(hashed.get(&block)) {
+            Some(nr) => Some(*nr),
+            None => match search.told_by_children(&BTreeSet::from([block]))? {
+                Some(nr) => Some(nr),
+                None => open.nearest(block, &entries, room_needed(&entries)),
+            },
+        };
+        match told {
+            Some(nr) if search.is_open(nr) => {
+                open.learn(nr, &entries);
+                search.found.entry(nr).or_default().blocks.insert(block);
+            }
+            Some(_) => {}
+            None => search.unnumbered.push(BTreeSet::from([block])),
+        }
+    }
+    Ok(())
+}
+
+/// The orphans that records of directories which lead astray still map.
+fn mapped(search: &Search<'_>, orphans: &[Sighting]) -> Result<HashMap<BlockNr, u32>, SourceGone> {
+    let orphans: BTreeSet<BlockNr> = orphans.iter().map(|sighting| sighting.block).collect();
+    let volume = search.evidence.volume;
+    let mut owners = HashMap::new();
+    for nr in &search.evidence.astray {
+        let Some(inode) = volume.inode(InodeNr(*nr))? else { continue };
+        let mut best = Vec::new();
+        for reading in mend::readings(volume.geometry.features, &inode.record) {
+            let blocks = mend::mapped(volume, InodeNr(*nr), &reading, u64::MAX)?;
+            let blocks: Vec<BlockNr> = blocks.into_iter().map(|(_, at)| at).filter(|at| orphans.contains(at)).collect();
+            if blocks.len() > best.len() {
+                best = blocks;
+            }
+        }
+        for block in best {
+            owners.entry(block).or_insert(*nr);
+        }
+    }
+    Ok(owners)
+}
+
+/// What is known of a directory that blocks may be of.
+struct Near {
+    dir: u32,
+    /// The longest entry for which its first block has room.
+    room: usize,
+    /// The numbers of its files.
+    files: Option<Files>,
+}
+
+/// The inode numbers of files that a directory names: they mostly ascend as the names were made.
+#[derive(Clone, Copy)]
+struct Files {
+    from: u32,
+    to: u32,
+    count: u32,
+}
+
+impl Files {
+    /// Those among some entries; a directory's own subdirectories have theirs anywhere.
+    fn of(entries: &[Entry]) -> Option<Self> {
+        let files = entries.iter().filter(|entry| entry.kind.is_none_or(|kind| kind != Kind::Directory));
+        let numbers = files.filter_map(|entry| u32::try_from(entry.id.0).ok());
+        let one = numbers.map(|nr| Files { from: nr, to: nr, count: 1 });
+        one.reduce(Files::with)
+    }
+
+    fn with(self, other: Files) -> Self {
+        let count = self.count.saturating_add(other.count);
+        Files { from: self.from.min(other.from), to: self.to.max(other.to), count }
+    }
+
+    /// The distance from one number to the next: more than 1 where several directories grew together.
+    fn step(self) -> u32 {
+        ((self.to - self.from) / self.count.saturating_sub(1).max(1)).max(1)
+    }
+
+    /// How far `other` is from where these would go on, at either end.
+    fn gap(self, other: Files) -> u32 {
+        let after = self.to.saturating_add(self.step()).abs_diff(other.from);
+        let before = self.from.saturating_sub(self.step()).abs_diff(other.to);
+        after.min(before)
+    }
+}
+
+/// The directories that blocks may be of.
+struct Open {
+    roots: Roots,
+    /// Those without a hash tree, by their first blocks.
+    near: BTreeMap<BlockNr, Near>,
+    /// Where each of those has its first block.
+    places: HashMap<u32, BlockNr>,
+}
+
+impl Open {
+    fn of(search: &Search<'_>) -> Result<Self, SourceGone> {
+        let mut open = Open { roots: Roots::default(), near: BTreeMap::new(), places: HashMap::new() };
+        let volume = search.evidence.volume;
+        for sighting in search.evidence.sightings {
+            let What::First { own, .. } = sighting.what else { continue };
+            let is_found = search.found.get(&own).is_some_and(|found| found.first == Some(sighting.block));
+            let is_broken = search.broken.contains(&own)
+                && search.evidence.claims.owners(sighting.block).any(|owner| owner.0 == own);
+            if !is_found && !is_broken {
+                continue;
+            }
+            let Some(bytes) = volume.block(sighting.block)? else { continue };
+            // Without the superblock nothing tells what begins the hashes.
+            if !volume.geometry.inferred && open.roots.take(&volume.superblock, own, &bytes) {
+                continue;
+            }
+            open.near.insert(sighting.block, Near { dir: own, room: room(&bytes), files: None });
+            open.places.insert(own, sighting.block);
+            open.learn(own, &search.entries_of(sighting.block)?);
+        }
+        Ok(open)
+    }
+
+    /// Widens what is known of a directory's files.
+    fn learn(&mut self, dir: u32, entries: &[Entry]) {
+        let Some(near) = self.places.get(&dir).and_then(|first| self.near.get_mut(first)) else { return };
+        near.files = near.files.into_iter().chain(Files::of(entries)).reduce(Files::with);
+    }
+
+    /// The likeliest of the directories nearby.
+    fn nearest(&self, block: BlockNr, entries: &[Entry], needed: usize) -> Option<u32> {
+        let files = Files::of(entries);
+        let before = self.near.range(..block).rev().take(NEIGHBOURS);
+        let after = self.near.range(block..).take(NEIGHBOURS);
+        let likeness = |(first, near): (&BlockNr, &Near)| {
+            let gap = match (near.files, files) {
+                (Some(near), Some(files)) => near.gap(files),
+                (None, Some(files)) => near.dir.abs_diff(files.from).min(near.dir.abs_diff(files.to)),
+                _ => u32::MAX,
+            };
+            (near.room >= needed, gap, *first > block, first.0.abs_diff(block.0), near.dir)
+        };
+        before.chain(after).map(likeness).min().map(|(.., dir)| dir)
+    }
+}
+
+/// Bytes of an entry with a name of this length.
+fn entry_len(name: usize) -> usize {
+    (HEADER_SIZE + name).next_multiple_of(4)
+}
+
+/// The room that the first entry of a block needed, which a directory's earlier blocks did not have.
+fn room_needed(entries: &[Entry]) -> usize {
+    entries.first().map_or(HEADER_SIZE, |entry| entry_len(entry.name.len()))
+}
+
+/// The longest entry for which a block has room.
+fn room(block: &[u8]) -> usize {
+    let (mut offset, mut most) = (0, 0);
+    while let Some(entry) = at::<DirEntry>(block, offset) {
+        let len = dirent::rec_len(entry.rec_len.get(), block.len());
+        let used = if entry.inode.get() == 0 { 0 } else { entry_len(entry.name_len.into()) };
+        most = most.max(len.saturating_sub(used));
+        offset += len.max(HEADER_SIZE);
+    }
+    most
+}
