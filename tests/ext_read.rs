@@ -411,8 +411,10 @@ fn what_a_mount_would_replay_of_fast_commits() {
     let replayed = scratch.copy_of(&crashed, "replayed");
     drop(Mounted::writable(&replayed, ""));
     let mut theirs = mounted(Mounted::read_only(&replayed, "").path());
-    let decisions = listing::open(&crashed, &offmount::fs::OpenOptions::default()).summary().decisions;
+    let opened = listing::open(&crashed, &offmount::fs::OpenOptions::default());
+    let decisions = opened.summary().decisions;
     assert!(decisions.iter().any(|decision| decision.contains("fast commits")), "{decisions:?}");
+    assert!(opened.log().findings().any(|finding| finding.code.id == "ext-journal-fast-commit"));
     let mut ours = untouched(&crashed, ours);
     for listing in [&mut ours, &mut theirs] {
         for shown in listing.values_mut() {

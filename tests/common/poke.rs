@@ -1,10 +1,20 @@
 //! Changes single fields of ext volumes at the places of the ext4 documentation (`Documentation/filesystems/ext4`), read
-//! here once more and with nothing of the program's: a poke is `STRUCTURE PLACE OFFSET SIZE VALUE`.
+//! here once more and with nothing of the program's: a poke is `STRUCTURE PLACE OFFSET SIZE VALUE`. A value is a number,
+//! `@STRUCTURE:PLACE` for the block that a structure lies in, `+N`, `|N` or `~N` for what stands there with a number added,
+//! its bits set or cleared, or `now+N` for a time.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use offmount::bytes::Span;
 
 use super::debugfs;
+
+/// What pokes begin with.
+pub const STRUCTURES: &[&str] =
+    &["sb", "gd", "gd-copy", "inode", "file", "file-be", "acl", "node", "bitmap", "table", "mmp", "block"];
 
 /// Byte offset of the superblock.
 const SUPERBLOCK: u64 = 1024;
@@ -28,7 +38,8 @@ impl Volume<'_> {
     fn descriptor(&self, group: u64) -> u64 {
         let wide = self.number(SUPERBLOCK + 0x60, 4) & 0x80 != 0;
         let size = if wide { self.number(SUPERBLOCK + 0xFE, 2) } else { 32 };
-        (self.number(SUPERBLOCK + 0x14, 4) + 1) * self.block_size() + group * size
+        // Behind the block of the superblock, which is block 0 or, of 1 KiB, block 1.
+        (SUPERBLOCK / self.block_size() + 1) * self.block_size() + group * size
     }
 
     fn inode(&self, nr: u64) -> u64 {
@@ -52,14 +63,40 @@ impl Volume<'_> {
         match words {
             ["sb"] => SUPERBLOCK,
             ["gd", group] => self.descriptor(number(group)),
+            // Behind the superblock of group 1, as those of group 0 lie behind the first.
+            ["gd-copy", group] => {
+                self.descriptor(number(group)) + self.number(SUPERBLOCK + 0x20, 4) * self.block_size()
+            }
             ["inode", inode] => self.inode(nr(inode)),
             ["file" | "file-be", file, index] => self.block_of(file, index),
             ["acl", inode] => self.number(self.inode(nr(inode)) + 0x68, 4) * self.block_size(),
             ["node", inode] => self.number(self.inode(nr(inode)) + 0x28 + 16, 4) * self.block_size(),
             ["bitmap", group, "block"] => self.number(self.descriptor(number(group)), 4) * self.block_size(),
             ["bitmap", group, "inode"] => self.number(self.descriptor(number(group)) + 4, 4) * self.block_size(),
+            ["table", group] => self.number(self.descriptor(number(group)) + 8, 4) * self.block_size(),
+            ["block", block] => number(block) * self.block_size(),
             ["mmp"] => self.number(SUPERBLOCK + 0x168, 8) * self.block_size(),
             _ => panic!("no structure {words:?}"),
+        }
+    }
+}
+
+impl Volume<'_> {
+    /// The value of a poke at byte `at`.
+    fn value(&self, word: &str, at: usize, size: usize) -> u64 {
+        let there = || self.number(at as u64, size);
+        if let Some(structure) = word.strip_prefix('@') {
+            self.place(&structure.split(':').collect::<Vec<_>>()) / self.block_size()
+        } else if let Some(more) = word.strip_prefix('+') {
+            there() + number(more)
+        } else if let Some(bits) = word.strip_prefix('|') {
+            there() | number(bits)
+        } else if let Some(bits) = word.strip_prefix('~') {
+            there() & !number(bits)
+        } else if let Some(later) = word.strip_prefix("now+") {
+            SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs() + number(later)
+        } else {
+            number(word)
         }
     }
 }
@@ -77,12 +114,32 @@ fn number(word: &str) -> u64 {
 pub fn poke(image: &Path, command: &str) {
     let words: Vec<&str> = command.split_whitespace().collect();
     let (place, [offset, size, value]) = words.split_at(words.len() - 3) else { panic!("{command}") };
-    let mut volume = Volume { image, bytes: fs::read(image).expect("the image") };
-    let at = (volume.place(place) + number(offset)) as usize;
-    let mut bytes = number(value).to_le_bytes()[..number(size) as usize].to_vec();
+    let volume = Volume { image, bytes: fs::read(image).expect("the image") };
+    let (at, size) = ((volume.place(place) + number(offset)) as usize, number(size) as usize);
+    let mut bytes = volume.value(value, at, size).to_le_bytes()[..size].to_vec();
     if place[0] == "file-be" {
         bytes.reverse();
     }
-    volume.bytes[at..at + bytes.len()].copy_from_slice(&bytes);
-    fs::write(image, volume.bytes).expect("the image is ours");
+    write(image, at, &bytes);
+}
+
+/// Writes zeros: `STRUCTURE PLACE OFFSET SIZE`.
+pub fn zero(image: &Path, command: &str) {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let (place, [offset, size]) = words.split_at(words.len() - 2) else { panic!("{command}") };
+    let volume = Volume { image, bytes: fs::read(image).expect("the image") };
+    write(image, (volume.place(place) + number(offset)) as usize, &vec![0; number(size) as usize]);
+}
+
+fn write(image: &Path, at: usize, bytes: &[u8]) {
+    let file = fs::OpenOptions::new().write(true).open(image);
+    file.and_then(|file| file.write_all_at(bytes, at as u64)).expect("the image is ours");
+}
+
+/// The bytes of the block that a structure lies in.
+pub fn span(image: &Path, structure: &str) -> Span {
+    let words: Vec<&str> = structure.split_whitespace().collect();
+    let volume = Volume { image, bytes: fs::read(image).expect("the image") };
+    let size = volume.block_size();
+    Span::new(volume.place(&words) / size * size, size)
 }

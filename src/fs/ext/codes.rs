@@ -7,7 +7,7 @@ crate::finding::codes! {
         "the superblock's checksum does not match",
         explain: "The superblock describes the whole volume, and its bytes are not those that were written last. Its fields were judged one by one and used where they agree with the rest of the volume. Compare `offmount info` with what you know of the disk before you trust sizes and times.",
         repair: "takes a backup superblock, or rewrites the checksum",
-        e2fsck: ["PR_0_SB_CSUM_INVALID"];
+        e2fsck: ["PR_0_OPEN_FAILED"];
     SUPERBLOCK_COUNTS = "ext-superblock-counts", Damage,
         "the superblock's numbers contradict each other",
         explain: "Two numbers of the superblock that must agree do not. The one that the layout of the volume follows from was used; nothing of a file is lost by this alone.",
@@ -53,7 +53,7 @@ crate::finding::codes! {
         "the journal's superblock is damaged",
         explain: "What the journal holds can not be relied on, or not be read at all. Where the damage leaves it no use, nothing is replayed: changes of the last seconds before the server died may be missing, and the rest stands as it lies on the disk.",
         repair: "clears the journal and makes a new one; what waited in it is lost",
-        e2fsck: ["PR_0_JOURNAL_BAD_SUPER", "PR_0_JOURNAL_SUPER_CSUM_INVALID"];
+        e2fsck: ["PR_0_JOURNAL_BAD_SUPER"];
     JOURNAL_TRANSACTION = "ext-journal-transaction", Damage,
         "a transaction in the journal does not match its checksum",
         explain: "The replay ends before this transaction, as a mount's would: what it and later ones changed is missing.",
@@ -100,7 +100,7 @@ crate::finding::codes! {
         "the orphan file is damaged",
         explain: "The file that lists what was unlinked while open, or being truncated, can not be read in whole. No file that a directory names is lost by it.",
         repair: "makes a new one",
-        e2fsck: ["PR_0_ORPHAN_FILE_BAD_MAGIC", "PR_0_ORPHAN_FILE_BAD_CHECKSUM", "PR_0_ORPHAN_FILE_CORRUPTED"];
+        e2fsck: ["PR_6_ORPHAN_BLOCK_DIRTY", "PR_6_ORPHAN_FILE_CORRUPTED"];
 
     // Where a file's bytes lie.
     MAP_BLOCK = "ext-map-block", Damage,
@@ -117,17 +117,17 @@ crate::finding::codes! {
         "a file kept in its inode is longer than the inode has room for",
         explain: "The inode says that it holds the contents itself, and its size is more than it holds. The bytes beyond are lost.",
         repair: "corrects the size",
-        e2fsck: ["PR_1_INLINE_DATA_SIZE"];
+        e2fsck: [];
     EXTENT_MAGIC = "ext-extent-magic", Damage,
         "a node of an extent tree is none",
         explain: "A block that must hold part of a file's map, or the inode's own part, holds something else. The bytes it covered are lost unless they are found by other means.",
         repair: "clears the node, so that the bytes become a hole",
-        e2fsck: ["PR_1_EXTENT_HEADER_INVALID", "PR_1_EXTENT_BAD_HEADER", "PR_1_MISSING_EXTENT_HEADER"];
+        e2fsck: ["PR_1_EXTENT_HEADER_INVALID", "PR_1_MISSING_EXTENT_HEADER"];
     EXTENT_DEPTH = "ext-extent-depth", Damage,
         "a node of an extent tree has the wrong depth",
         explain: "A node says that it is at another height of the tree than where it stands. It was read as what its place makes it.",
         repair: "clears the node",
-        e2fsck: ["PR_1_EXTENT_HEADER_INVALID"];
+        e2fsck: ["PR_1_EXTENT_BAD_MAX_DEPTH"];
     EXTENT_ENTRIES = "ext-extent-entries", Damage,
         "a node of an extent tree claims more entries than it has room for",
         explain: "The count of entries is wrong. Those that fit were read and judged one by one.",
@@ -137,12 +137,12 @@ crate::finding::codes! {
         "an extent overlaps another, or is empty, or lies outside its node",
         explain: "An entry of a file's map contradicts the entries before it or the node above. It was left out; the bytes it stood for read as a hole.",
         repair: "clears the entry",
-        e2fsck: ["PR_1_OUT_OF_ORDER_EXTENTS", "PR_1_EXTENT_INVALID", "PR_1_EXTENT_LENGTH_ZERO"];
+        e2fsck: ["PR_1_OUT_OF_ORDER_EXTENTS", "PR_1_EXTENT_LENGTH_ZERO"];
     EXTENT_CHECKSUM = "ext-extent-checksum", Damage,
         "the checksum of a node of an extent tree does not match",
         explain: "The block is not what was written last. Its entries were judged one by one and used where they are possible.",
         repair: "clears the node, or accepts it if all entries are possible",
-        e2fsck: ["PR_1_EXTENT_CSUM_INVALID", "PR_1_EXTENT_ONLY_CSUM_INVALID"];
+        e2fsck: ["PR_1_EXTENT_ONLY_CSUM_INVALID"];
 
     // Directories.
     DIR_ENTRY = "ext-dir-entry", Damage,
@@ -159,7 +159,7 @@ crate::finding::codes! {
         "the checksum of a directory block does not match",
         explain: "The block is not what was written last. Its entries were judged one by one and used where they are possible.",
         repair: "rewrites the checksum if all entries are possible, or salvages the block",
-        e2fsck: ["PR_2_LEAF_NODE_CSUM_INVALID", "PR_2_LEAF_NODE_ONLY_CSUM_INVALID"];
+        e2fsck: ["PR_2_LEAF_NODE_ONLY_CSUM_INVALID"];
     DIR_NO_CHECKSUM = "ext-dir-no-checksum", Damage,
         "a directory block has no checksum where it must have one",
         explain: "The volume keeps a checksum in each directory block, and this one has none. Its entries were judged one by one and used where they are possible.",
@@ -181,7 +181,7 @@ crate::finding::codes! {
         "the checksum of a block of extended attributes does not match",
         explain: "The block is not what was written last. Its attributes were used where they are possible.",
         repair: "rewrites the checksum if all is possible, or clears the block",
-        e2fsck: ["PR_1_EA_BLOCK_CSUM_INVALID", "PR_1_EA_BLOCK_ONLY_CSUM_INVALID"];
+        e2fsck: ["PR_1_EA_BLOCK_ONLY_CSUM_INVALID"];
     XATTR_ENTRY = "ext-xattr-entry", Damage,
         "an extended attribute is damaged",
         explain: "The list of attributes does not end as it should, or a value lies outside the place that attributes have. What could be read is kept.",

@@ -96,11 +96,8 @@ pub struct Features {
 }
 
 impl Features {
-    /// Those of a superblock. Revision 0 has none.
+    /// Those of a superblock, whatever its revision: kernels and e2fsprogs go by the words alone.
     pub fn of(sb: &Superblock) -> Self {
-        if sb.s_rev_level.get() == 0 {
-            return Features::default();
-        }
         Features {
             compat: sb.s_feature_compat.get(),
             incompat: sb.s_feature_incompat.get(),

@@ -125,6 +125,7 @@ pub fn scan(
     for dir in &whole.duplicates {
         super::duplicates::report(&shared, *dir, &mut whole.log)?;
     }
+    super::duplicates::across_blocks(&shared, &whole.duplicates, &mut whole.log)?;
     features(volume, gathered, &mut whole.log);
     entries.log = whole.log;
     Ok(entries)

@@ -85,9 +85,7 @@ impl<'a, 'p> Context<'a, 'p> {
         let hashed = self.shared.gathered.hashed.get(&self.place.dir).copied();
         let mut end = block.len();
         if let Some(blocks) = hashed {
-            if u64::from(self.place.logical) >= blocks {
-                self.note(codes::HASH_UNEXPECTED, || (format!("block {}", self.place.logical), String::new()));
-            } else if let Some(part) = self.node(block, blocks) {
+            if let Some(part) = self.node(block, blocks) {
                 let root = matches!(part, Part::Root { .. });
                 self.node_checksum(block, root);
                 self.partial.parts.push((self.place.dir, self.place.logical, part));
@@ -183,7 +181,6 @@ impl<'a, 'p> Context<'a, 'p> {
     pub fn entries(&mut self, block: &[u8], start: usize, end: usize, mut state: State) -> Result<(), SourceGone> {
         let mut names: Vec<&[u8]> = Vec::new();
         let mut offset = start;
-        let mut last = None;
         while offset < end {
             let Some(entry) = self.decode(block, offset, end) else {
                 self.partial.corrupted = true;
@@ -202,10 +199,6 @@ impl<'a, 'p> Context<'a, 'p> {
                 _ => State::Ordinary,
             };
             offset += entry.len;
-            last = Some(entry);
-        }
-        if let Some(entry) = last.filter(|_| offset != end) {
-            self.about(codes::ENTRY_LAST_LENGTH, &entry, &format!("ending at byte {end}"));
         }
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -354,15 +347,13 @@ impl<'a, 'p> Context<'a, 'p> {
         {
             return;
         }
-        match self.shared.gathered.encrypted.get(&entry.inode) {
-            Some(Encryption::Policy(_))
-                if matches!(policy, Encryption::Policy(_))
-                    && self.shared.gathered.encrypted.get(&entry.inode) != Some(policy) =>
-            {
+        let can_be_compared = |it: &Encryption| matches!(it, Encryption::Policy(_) | Encryption::Unknown);
+        match self.shared.gathered.encrypted.get(&entry.inode).filter(|theirs| can_be_compared(theirs)) {
+            Some(theirs) if can_be_compared(policy) && theirs != policy => {
                 self.about(codes::ENCRYPTION_POLICY, entry, "");
             }
-            Some(Encryption::Policy(_)) => {}
-            _ => self.about(codes::ENTRY_UNENCRYPTED, entry, ""),
+            Some(_) => {}
+            None => self.about(codes::ENTRY_UNENCRYPTED, entry, ""),
         }
     }
 

@@ -201,6 +201,10 @@ impl<V: Visitor> Tree<'_, V> {
             return Ok(true);
         };
         self.visitor.map_block(block);
+        let (depth, expected) = (header.eh_depth.get(), self.depth - level - 1);
+        if depth != expected {
+            self.visitor.problem(codes::EXTENT_NODE_DEPTH, block, &|| format!("depth {depth}, expected {expected}"));
+        }
         if self.volume.has(METADATA_CSUM)
             && let Some(sums) = self.seed.extent_block(&node)
             && !sums.agree()

@@ -300,7 +300,7 @@ impl Judge<'_, '_> {
         match &attributes.encryption {
             Encryption::None => self.note(codes::ENCRYPTION_MISSING, Default::default),
             Encryption::Corrupt => self.note(codes::ENCRYPTION_CORRUPT, Default::default),
-            Encryption::Policy(_) => {}
+            Encryption::Policy(_) | Encryption::Unknown => {}
         }
         self.gathered.encrypted.insert(self.record.nr.0, attributes.encryption.clone());
     }

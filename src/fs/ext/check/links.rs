@@ -72,7 +72,7 @@ fn judge(
         }
         counted = 1;
     }
-    if is_dir && recorded == 1 && counted != 1 && volume.has(DIR_NLINK) {
+    if is_dir && recorded == 1 && counted != 1 && gathered.hashed.contains_key(&nr) {
         log.note(codes::LINKS_OVERFLOW, place(), || ("1, for too many to count".into(), counted.to_string()));
     } else if recorded != counted {
         log.note(codes::LINK_COUNT, place(), || (recorded.to_string(), counted.to_string()));

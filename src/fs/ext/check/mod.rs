@@ -141,7 +141,12 @@ fn names(
     reach.end_if(corrupted || unreadable);
     let root = reach.log().count(codes::ROOT_NOT_DIRECTORY) > 0;
     reach.end_if(root);
-    reach.add(connectivity::check(found, entries));
+    let mut log = connectivity::check(found, entries);
+    // It is the first that e2fsck asks for in pass 3, and the last.
+    let rootless = log.count(codes::ROOT_MISSING) > 0;
+    log.mark_unreached(|finding| rootless && finding.code != codes::ROOT_MISSING);
+    reach.add(log);
+    reach.end_if(rootless);
     if !entries.corrupted {
         // Where names may be missing, nobody knows how many there should be.
         let mut log = links::check(volume, found, gathered, counts)?;

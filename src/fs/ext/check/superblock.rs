@@ -246,8 +246,8 @@ fn features(volume: &Volume, add: &mut Add<'_>) {
     if volume.has(CSUM_SEED) && !volume.has(METADATA_CSUM) {
         add(codes::SEED_WITHOUT_CHECKSUMS, "metadata_csum_seed".into(), "metadata_csum with it".into());
     }
-    if volume.has(BIT64) && !volume.has(EXTENTS) && volume.blocks > u64::from(u32::MAX) {
-        add(codes::LARGE_WITHOUT_EXTENTS, format!("{} blocks without extents", volume.blocks), "extents".into());
+    if volume.has(BIT64) && !volume.has(EXTENTS) {
+        add(codes::LARGE_WITHOUT_EXTENTS, "64bit".into(), "extents with it".into());
     }
     if volume.has(META_BG) && volume.has(RESIZE_INODE) {
         add(codes::RESIZE_WITH_META_GROUPS, "meta_bg and resize_inode".into(), "one of them".into());

@@ -44,8 +44,10 @@ pub enum Encryption {
     /// There is none.
     #[default]
     None,
-    /// It is not of a known version and size.
+    /// It is not as long as its version says.
     Corrupt,
+    /// It is of a version that nobody knows yet.
+    Unknown,
     /// All of it that files of one directory share.
     Policy(Vec<u8>),
 }
@@ -63,22 +65,13 @@ struct Rules {
     /// Entries in an inode: offsets count from the first entry, and hashes may be 0.
     in_inode: bool,
     collision: Code,
-    bad_name: Code,
-    bad_value: Code,
+    /// An entry's name, and the end of a value, that can not be.
+    bad: Option<(Code, Code)>,
 }
 
-const IN_INODE: Rules = Rules {
-    in_inode: true,
-    collision: codes::XATTR_INODE_COLLISION,
-    bad_name: codes::XATTR_NAME_LENGTH,
-    bad_value: codes::XATTR_VALUE_OFFSET,
-};
-const IN_BLOCK: Rules = Rules {
-    in_inode: false,
-    collision: codes::XATTR_COLLISION,
-    bad_name: codes::XATTR_NAME,
-    bad_value: codes::XATTR_VALUE,
-};
+const IN_INODE: Rules = Rules { in_inode: true, collision: codes::XATTR_INODE_COLLISION, bad: None };
+const IN_BLOCK: Rules =
+    Rules { in_inode: false, collision: codes::XATTR_COLLISION, bad: Some((codes::XATTR_NAME, codes::XATTR_VALUE)) };
 
 /// Judges the attributes in an inode. `extra` is its `i_extra_isize`.
 pub fn in_inode(volume: &Volume, record: &Record, problems: &mut Vec<Problem>) -> Result<Attributes, SourceGone> {
@@ -151,8 +144,6 @@ fn entries(
     let mut taken = Regions::new(bytes.len());
     taken.take(0, first);
     let mut problem = |code, what: String, fatal: bool| problems.push(Problem { code, found: what, fatal });
-    // What entries and values have not taken; only counted in inodes.
-    let mut left = bytes.len() as u64;
     let mut offset = first;
     // Four zero bytes end the list; so does the end of the space.
     while le32(bytes, offset).is_some_and(|word| word != 0) {
@@ -163,12 +154,9 @@ fn entries(
         let len = entry_len(entry.e_name_len);
         let bad = if !taken.take(offset, len) {
             Some((rules.collision, format!("entry at byte {offset} overlaps")))
-        } else if rules.in_inode && len as u64 > left {
-            Some((rules.bad_name, format!("name of {} bytes at byte {offset}", entry.e_name_len)))
-        } else if !rules.in_inode && entry.e_name_index == 0 {
-            Some((rules.bad_name, format!("entry at byte {offset} has name index 0")))
         } else {
-            None
+            let nameless = rules.bad.filter(|_| entry.e_name_index == 0);
+            nameless.map(|(code, _)| (code, format!("entry at byte {offset} has name index 0")))
         };
         if let Some((code, what)) = bad {
             problem(code, what, false);
@@ -183,8 +171,6 @@ fn entries(
                 break;
             }
         }
-        let inside = if entry.e_value_inum.get() == 0 { entry.e_value_size.get() } else { 0 };
-        left = left.saturating_sub(len as u64 + u64::from(inside));
         offset += len;
     }
     if !taken.take(offset, 4) && !rules.in_inode {
@@ -221,7 +207,7 @@ fn value(
         return Ok(false);
     }
     if start + size > room {
-        let code = if rules.in_inode { rules.collision } else { rules.bad_value };
+        let code = rules.bad.map_or(rules.collision, |(_, code)| code);
         problem(code, format!("value of {size} bytes at byte {start}"), false);
         return Ok(false);
     }
@@ -251,8 +237,12 @@ fn value(
 }
 
 fn context(value: &[u8]) -> Encryption {
-    let known = value.first().is_some_and(|version| CONTEXT_SIZES.contains(&(*version, value.len())));
-    if known { Encryption::Policy(value[..value.len() - NONCE_SIZE].to_vec()) } else { Encryption::Corrupt }
+    let size = |version: &u8| CONTEXT_SIZES.iter().find(|(known, _)| known == version).map(|(_, size)| *size);
+    match value.first().map(size) {
+        Some(None) => Encryption::Unknown,
+        Some(Some(size)) if size == value.len() => Encryption::Policy(value[..size - NONCE_SIZE].to_vec()),
+        _ => Encryption::Corrupt,
+    }
 }
 
 /// Judges the inode that holds a value.
@@ -269,9 +259,7 @@ fn value_in_inode(
 ) -> Result<bool, SourceGone> {
     let allowed = (volume.first_inode..=volume.inodes).contains(&inum) && inum != owner.0;
     let holder = if allowed { volume.inode(InodeNr(inum))? } else { None };
-    let Some(holder) =
-        holder.filter(|h| h.inode.size() == u64::from(entry.e_value_size.get()) && h.inode.i_links_count.get() > 0)
-    else {
+    let Some(holder) = holder else {
         problem(codes::XATTR_VALUE_INODE, format!("value in inode {inum}"), true);
         // e2fsck counts the blocks of such a value all the same, where a block of attributes names it.
         if !rules.in_inode {
@@ -290,6 +278,11 @@ fn value_in_inode(
     if hash != 0 && !lustre && !hashes(name, &value_hash).contains(&hash) {
         problem(codes::XATTR_HASH, format!("{hash:08x}, computed {:08x}", hashes(name, &value_hash)[0]), false);
         return Ok(false);
+    }
+    let size = u64::from(entry.e_value_size.get());
+    if holder.inode.size() != size || holder.inode.i_links_count.get() == 0 {
+        let what = format!("{} bytes, {} links in inode {inum}", holder.inode.size(), holder.inode.i_links_count);
+        problem(codes::XATTR_VALUE_DIFFERS, what, false);
     }
     found.value_inodes.push(inum);
     found.value_bytes += rounded(volume, entry.e_value_size.get());

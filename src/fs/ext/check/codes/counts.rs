@@ -14,9 +14,9 @@ crate::finding::codes! {
         e2fsck: ["PR_3_UNCONNECTED_DIR"];
     DIRECTORY_LOOP = "ext-directory-loop", Critical,
         "directories name each other in a circle",
-        explain: "None of them is reached from the root.",
-        repair: "moves one of them to lost+found",
-        e2fsck: ["PR_3_LOOPED_DIR"];
+        explain: "None of them is reached from the root. e2fsck 1.47.0 takes each for found as soon as the others lead to it: it corrects `..`, calls the volume clean, and leaves them where no path leads.",
+        repair: "does not see it: copy them out, the repair brings them nowhere",
+        e2fsck: [];
     DOTDOT_WRONG = "ext-directory-dotdot-wrong", Damage,
         "`..` names another directory than the one that names it",
         explain: "Either the directory was moved while the machine stopped, or one of both entries is damaged.",
@@ -48,9 +48,9 @@ crate::finding::codes! {
         explain: "The feature dir_nlink is off.",
         repair: "switches the feature on",
         e2fsck: ["PR_4_DIR_NLINK_FEATURE"];
-    LINKS_OVERFLOW = "ext-inode-links-overflow", Warning,
+    LINKS_OVERFLOW = "ext-inode-links-overflow", Note,
         "a directory's links are marked as too many to count, and can be counted",
-        explain: "Nothing is lost by it.",
+        explain: "Kernels leave the mark when the directory has few subdirectories again. Nothing is wrong with it, and only a repair speaks of it.",
         repair: "writes the count",
         e2fsck: ["PR_4_DIR_OVERFLOW_REF_COUNT"];
     // Pass 5.

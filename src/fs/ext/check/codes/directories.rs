@@ -133,11 +133,6 @@ crate::finding::codes! {
         explain: "Old kernels read names up to a zero.",
         repair: "writes the zero",
         e2fsck: ["PR_2_DOT_DOT_NULL_TERM"];
-    ENTRY_LAST_LENGTH = "ext-entry-last-length", Damage,
-        "the last entry of a block does not reach its end",
-        explain: "The length was damaged.",
-        repair: "corrects the length",
-        e2fsck: ["PR_2_FINAL_RECLEN"];
     ENTRY_INODE = "ext-entry-inode", Damage,
         "an entry names an impossible inode",
         explain: "The number is reserved, or larger than the volume has inodes. What the name stood for is lost, or among the files without names.",
@@ -228,6 +223,11 @@ crate::finding::codes! {
         explain: "Only one of the two files can be opened by that name.",
         repair: "renames one of them",
         e2fsck: ["PR_2_NON_UNIQUE_FILE"];
+    NAME_IN_TWO_BLOCKS = "ext-entry-name-in-two-blocks", Damage,
+        "two blocks of a directory hold the same name",
+        explain: "Only one of the two files can be opened by that name. e2fsck compares the names of one block alone, so `e2fsck -fn` calls such a directory clean.",
+        repair: "renames one of them if it hashes the directory anew, and does not see them otherwise",
+        e2fsck: [];
     KIND_MISSING = "ext-entry-kind-missing", Warning,
         "an entry does not record the kind of its file",
         explain: "Programs have to look at the inode instead.",
@@ -309,11 +309,6 @@ crate::finding::codes! {
         explain: "Lookups fail or find nothing; listing the directory still finds every name.",
         repair: "rebuilds the directory",
         e2fsck: ["PR_2_HTREE_CLEAR"];
-    HASH_UNEXPECTED = "ext-hash-unexpected", Damage,
-        "a hashed directory has more blocks than expected",
-        explain: "A block lies behind those that its map counts.",
-        repair: "rebuilds the directory",
-        e2fsck: ["PR_2_UNEXPECTED_HTREE_BLOCK"];
     HASH_ROOT_CHECKSUM = "ext-hash-root-checksum", Damage,
         "the checksum of a hash tree's root does not match",
         explain: "Some byte of it is not what was written last.",

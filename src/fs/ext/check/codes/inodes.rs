@@ -265,16 +265,6 @@ crate::finding::codes! {
         explain: "Entries or values of extended attributes (ACLs and security labels among them) lie over each other or past the end.",
         repair: "clears the inode's attributes",
         e2fsck: ["PR_1_INODE_EA_ALLOC_COLLISION"];
-    XATTR_NAME_LENGTH = "ext-xattr-name-length", Damage,
-        "the name of an attribute in an inode is too long",
-        explain: "It reaches past the end of the inode.",
-        repair: "clears the inode's attributes",
-        e2fsck: ["PR_1_ATTR_NAME_LEN"];
-    XATTR_VALUE_OFFSET = "ext-xattr-value-offset", Damage,
-        "the value of an attribute in an inode lies outside of it",
-        explain: "The value can not be read.",
-        repair: "clears the inode's attributes",
-        e2fsck: ["PR_1_ATTR_VALUE_OFFSET"];
     XATTR_VALUE_SIZE = "ext-xattr-value-size", Damage,
         "the value of an attribute in an inode is too large",
         explain: "The value can not be read.",
@@ -287,9 +277,14 @@ crate::finding::codes! {
         e2fsck: ["PR_1_ATTR_HASH"];
     XATTR_VALUE_INODE = "ext-xattr-value-inode", Damage,
         "an attribute's value lies in an inode that can not hold it",
-        explain: "The number is impossible, or the inode has another size. The value is lost.",
+        explain: "The number is impossible. The value is lost.",
         repair: "clears the attribute",
         e2fsck: ["PR_1_ATTR_VALUE_EA_INODE"];
+    XATTR_VALUE_DIFFERS = "ext-xattr-value-inode-differs", Damage,
+        "the inode of an attribute's value is not in use, or has another size",
+        explain: "The kernel refuses to read such a value. e2fsck compares hashes alone, and calls it clean.",
+        repair: "does not see it",
+        e2fsck: [];
     XATTR_VALUE_INODE_FLAG = "ext-xattr-value-inode-flag", Damage,
         "the inode of an attribute's value is not marked as such",
         explain: "The value may be right, and the inode may be an ordinary file as well.",
@@ -342,7 +337,7 @@ crate::finding::codes! {
         e2fsck: ["PR_1_MISSING_ENCRYPTION_XATTR"];
     ENCRYPTION_CORRUPT = "ext-encryption-corrupt", Damage,
         "an encryption context is damaged",
-        explain: "Its version or size is unknown, so the key can not be found.",
+        explain: "It is not as long as its version says, so the key can not be found.",
         repair: "clears the inode: the file is gone",
         e2fsck: ["PR_1_CORRUPT_ENCRYPTION_XATTR"];
     // Pass 1: maps.
@@ -391,6 +386,11 @@ crate::finding::codes! {
         explain: "Some byte of it is not what was written last, so the blocks it names may be another file's.",
         repair: "recomputes the checksum",
         e2fsck: ["PR_1_EXTENT_ONLY_CSUM_INVALID"];
+    EXTENT_NODE_DEPTH = "ext-extent-node-depth", Damage,
+        "a node of an extent tree has another depth than its place",
+        explain: "The kernel refuses to read the part of the file that the node maps. e2fsck does not look at the depth of nodes, and calls the file clean; it is read here as what its place makes it.",
+        repair: "does not see it",
+        e2fsck: [];
     EXTENT_INDEX_START = "ext-extent-index-start", Damage,
         "an index of an extent tree begins elsewhere than the node below",
         explain: "Reading can still find every block; the tree was not written as it should.",

@@ -10,6 +10,18 @@
 //!   the bitmaps and counts that are reported here.
 //! - The inode for growing: e2fsck looks at the first quarter of its list ([`RESIZE_INODE_LATER`]).
 //! - A time of the superblock past 2106: e2fsck 1.47.0 does not read the upper byte.
+//! - Directories that name each other in a circle ([`DIRECTORY_LOOP`]): e2fsck marks a directory as done before it asks
+//!   who is above it, so it meets each as done, and never comes to `PR_3_LOOPED_DIR`.
+//! - A name in two blocks of a directory ([`NAME_IN_TWO_BLOCKS`]): e2fsck compares the names of one block, and those of
+//!   all only while it hashes the directory anew.
+//! - The depth of nodes below the root of an extent tree ([`EXTENT_NODE_DEPTH`]): kernels refuse the node, e2fsck does not
+//!   look.
+//! - The size and links of an inode that holds an attribute's value ([`XATTR_VALUE_DIFFERS`]): kernels refuse the value,
+//!   e2fsck compares hashes alone.
+//!
+//! Problems of e2fsck that its own code can not come to with `-fn`, and so have no row: `PR_1_ATTR_NAME_LEN` and
+//! `PR_1_ATTR_VALUE_OFFSET` (overlaps are found first), `PR_2_UNEXPECTED_HTREE_BLOCK` (the block is a hole, and not
+//! looked at), `PR_2_FINAL_RECLEN` (only what a repair leaves).
 
 mod counts;
 mod directories;

@@ -58,8 +58,8 @@ crate::finding::codes! {
         repair: "clears the feature",
         e2fsck: ["PR_0_CSUM_SEED_WITHOUT_META_CSUM"];
     LARGE_WITHOUT_EXTENTS = "ext-superblock-large-without-extents", Damage,
-        "more than 2^32 blocks without extents",
-        explain: "Block maps have numbers of 32 bits, so part of the volume can not be used by any file.",
+        "block numbers of 64 bits without extents",
+        explain: "Block maps have numbers of 32 bits, so no file could use all of a large volume.",
         repair: "switches extents on",
         e2fsck: ["PR_0_64BIT_WITHOUT_EXTENTS"];
     UNKNOWN_FEATURES = "ext-superblock-unknown-features", Damage,
@@ -74,7 +74,7 @@ crate::finding::codes! {
         e2fsck: ["PR_0_DISABLE_RESIZE_INODE"];
     FEATURES_IN_REVISION_0 = "ext-superblock-features-in-revision-0", Warning,
         "features are switched on in a revision without features",
-        explain: "Revision 0 of the format has no feature fields, so they are not believed.",
+        explain: "Revision 0 of the format has no feature fields. Kernels go by them all the same, and so does the reader.",
         repair: "raises the revision",
         e2fsck: ["PR_0_FS_REV_LEVEL", "PR_1_FS_REV_LEVEL"];
     MIN_EXTRA_SIZE = "ext-superblock-min-extra-size", Damage,
