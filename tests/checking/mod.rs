@@ -71,25 +71,9 @@ fn material(scratch: &Scratch, name: &str) -> PathBuf {
         "context" => fs::write(&path, context(1, 1)).expect("a file"),
         "context-other" => fs::write(&path, context(1, 2)).expect("a file"),
         "context-short" => fs::write(&path, &context(1, 1)[..24]).expect("a file"),
-        "entries" => fs::write(&path, entries(65_010, 13)).expect("a file"),
         _ => panic!("no material {name}"),
     }
     path
-}
-
-/// Blocks of a directory, 1 KiB each, with `count` entries that name one inode.
-fn entries(count: u32, inode: u32) -> Vec<u8> {
-    let (mut bytes, per_block) = (Vec::new(), 85);
-    for i in 0..count.next_multiple_of(per_block) {
-        let name: [u8; 4] = std::array::from_fn(|at| b'a' + (i / 16u32.pow(at as u32) % 16) as u8);
-        let len: u16 = if (i + 1) % per_block == 0 { 16 } else { 12 };
-        bytes.extend(inode.to_le_bytes());
-        bytes.extend(len.to_le_bytes());
-        bytes.extend([4, 2]);
-        bytes.extend(name);
-        bytes.resize(bytes.len() + usize::from(len) - 12, 0);
-    }
-    bytes
 }
 
 /// Damages an image: debugfs does it, but for what it has no command for.

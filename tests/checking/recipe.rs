@@ -12,14 +12,15 @@ use offmount::node::{Kind, Node};
 use offmount::progress::Silent;
 use offmount::source::{FileSource, Source, Unreadable};
 
-use super::{check_with, damage, problems, volume};
+use super::{check_with, damage, problems};
 use crate::common::{Scratch, poke, testdata};
 
 /// A paragraph of the recipes.
 #[derive(Default)]
 pub struct Recipe {
     pub name: String,
-    mkfs: String,
+    /// What mke2fs is told.
+    pub mkfs: String,
     commands: Vec<String>,
     /// Structures that can not be read.
     lost: Vec<String>,
@@ -56,53 +57,36 @@ fn parse(paragraph: &str) -> Recipe {
     recipe
 }
 
-/// Carries recipes out; volumes of one kind are made once.
-pub struct Kitchen<'a> {
-    scratch: &'a Scratch,
-    volumes: BTreeMap<String, PathBuf>,
-    names: &'a BTreeMap<u32, String>,
+/// Carries out a recipe on a copy of the volume `whole`, and says what is not as it says. `names` are those of e2fsck's
+/// problems.
+pub fn try_out(scratch: &Scratch, whole: &Path, recipe: &Recipe, names: &BTreeMap<u32, String>) -> Vec<String> {
+    let image = scratch.copy_of(whole, &recipe.name);
+    recipe.commands.iter().for_each(|command| damage(scratch, &image, command));
+    let lost: Spans = recipe.lost.iter().map(|structure| poke::span(&image, structure)).collect();
+    // e2fsck is not asked about sectors that can not be read: it would be given zeros.
+    let said = lost.is_empty().then(|| problems(scratch, &judged(scratch, &image, recipe), &recipe.asked, names));
+    let mut wrong = Vec::new();
+    let mut compare = |by: &str, expected: &BTreeSet<String>, found: &[(String, Vec<String>)]| {
+        let disagreements = expected.iter().filter_map(|id| Some((id, disagreement(id, found, said.as_ref())?)));
+        wrong.extend(disagreements.map(|(id, why)| format!("{} ({by}): {id} {why}", recipe.name)));
+    };
+    if !recipe.finds.is_empty() {
+        let map = scratch.join("mapfile");
+        fs::write(&map, mapfile(&lost, fs::metadata(&image).expect("the image").len())).expect("a mapfile");
+        let (_, findings) = check_with(&image, &["--mapfile", map.to_str().expect("a path in UTF-8")]);
+        let found: Vec<_> = findings.into_iter().map(|(id, _, names)| (id, names)).collect();
+        compare("check", &recipe.finds, &found);
+    }
+    if !recipe.reads.is_empty() {
+        compare("reader", &recipe.reads, &read_all(&image, lost));
+    }
+    fs::remove_file(image).expect("the image is ours");
+    wrong
 }
 
-impl<'a> Kitchen<'a> {
-    pub fn new(scratch: &'a Scratch, names: &'a BTreeMap<u32, String>) -> Self {
-        Kitchen { scratch, volumes: BTreeMap::new(), names }
-    }
-
-    /// Carries out a recipe, and says what is not as it says.
-    pub fn try_out(&mut self, recipe: &Recipe) -> Vec<String> {
-        let (scratch, next) = (self.scratch, format!("volume-{}", self.volumes.len()));
-        let whole = self.volumes.entry(recipe.mkfs.clone()).or_insert_with(|| volume(scratch, &next, &recipe.mkfs));
-        let image = scratch.copy_of(whole, &recipe.name);
-        recipe.commands.iter().for_each(|command| damage(scratch, &image, command));
-        let lost: Spans = recipe.lost.iter().map(|structure| poke::span(&image, structure)).collect();
-        let mut wrong = Vec::new();
-        let mut compare = |by: &str, expected: &BTreeSet<String>, found: &[(String, Vec<String>)], said| {
-            for id in expected {
-                if let Some(why) = disagreement(id, found, said) {
-                    wrong.push(format!("{} ({by}): {id} {why}", recipe.name));
-                }
-            }
-        };
-        // e2fsck is not asked about sectors that can not be read: it has an image without such.
-        let said = lost.is_empty().then(|| problems(scratch, &self.judged(&image, recipe), &recipe.asked, self.names));
-        if !recipe.finds.is_empty() {
-            let map = scratch.join("mapfile");
-            fs::write(&map, mapfile(&lost, fs::metadata(&image).expect("the image").len())).expect("a mapfile");
-            let (_, findings) = check_with(&image, &["--mapfile", map.to_str().expect("a path in UTF-8")]);
-            let found: Vec<_> = findings.into_iter().map(|(id, _, names)| (id, names)).collect();
-            compare("check", &recipe.finds, &found, said.as_ref());
-        }
-        if !recipe.reads.is_empty() {
-            compare("reader", &recipe.reads, &read_all(&image, lost), said.as_ref());
-        }
-        fs::remove_file(image).expect("the image is ours");
-        wrong
-    }
-
-    /// The image that e2fsck is asked about: a copy, where it may write.
-    fn judged(&self, image: &Path, recipe: &Recipe) -> PathBuf {
-        if recipe.asked == "-fn" { image.to_owned() } else { self.scratch.copy_of(image, "repaired") }
-    }
+/// The image that e2fsck is asked about: a copy, where it may write.
+fn judged(scratch: &Scratch, image: &Path, recipe: &Recipe) -> PathBuf {
+    if recipe.asked == "-fn" { image.to_owned() } else { scratch.copy_of(image, "repaired") }
 }
 
 /// What is wrong with the finding of a code, if anything.
