@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use checking::recipe::{Recipe, recipes, try_out};
 use checking::{check, damage, problem_names, problems, volume};
@@ -114,16 +115,44 @@ fn directories_of_more_links_than_can_be_counted() {
     assert!(said.contains("PR_4_DIR_NLINK_FEATURE"), "{said:?}");
 }
 
+/// The costs of the findings of a code.
+fn costs(image: &Path, id: &str) -> Vec<String> {
+    let ran = offmount(&["check".as_ref(), "--json".as_ref(), image.as_os_str()]).exits(4);
+    let records = ran.lines().into_iter().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    records
+        .filter(|it| it["code"] == id && it["cost"].is_object() && it["title"].is_string())
+        .map(|it| it["cost"].to_string())
+        .collect()
+}
+
+#[test]
+fn damage_costs_the_files_and_bytes_that_it_is_about() {
+    let scratch = Scratch::new();
+    let (by_extents, by_blocks) = ("-t ext4 -b 1024 -O ^metadata_csum", "-t ext2 -b 1024");
+    // Files of 5000 bytes, in blocks of 1024; the second extent of /holes has the bytes 8192 to 9215.
+    for (mkfs, command, id, cost) in [
+        (by_extents, "inode <16> 60 4 999999", "ext-extent-start", r#"{"bytes":5000,"files":1}"#),
+        (by_extents, "node <20> 32 4 999999", "ext-extent-start", r#"{"bytes":1024,"files":1}"#),
+        (by_extents, "node <20> 0 2 0", "ext-extent-header", r#"{"bytes":91136,"files":1}"#),
+        (by_extents, "inode <16> 40 2 0", "ext-extent-root", r#"{"bytes":5000,"files":1}"#),
+        (by_blocks, "inode <16> 56 4 999999", "ext-map-block-number", r#"{"bytes":904,"files":1}"#),
+        (by_blocks, "inode <16> 0 2 0", "ext-inode-mode", r#"{"bytes":5000,"files":1}"#),
+        (by_blocks, "unlink /f1", "ext-inode-unattached", r#"{"bytes":0,"files":1}"#),
+        (by_blocks, "clri /f1", "ext-entry-unused", r#"{"bytes":0,"files":1}"#),
+    ] {
+        let image = volume(&scratch, "image", mkfs);
+        damage(&scratch, &image, command);
+        assert_eq!(costs(&image, id), [cost], "{command}");
+    }
+}
+
 #[test]
 fn what_damage_costs_is_told() {
     let scratch = Scratch::new();
     let image = volume(&scratch, "image", "-t ext2 -b 1024");
     damage(&scratch, &image, "copy_block /f1 /f2");
-    let ran = offmount(&["check".as_ref(), "--json".as_ref(), image.as_os_str()]).exits(4);
-    let records = ran.lines().into_iter().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
-    let costs: Vec<_> = records.filter(|it| it["code"] == "ext-shared-file").map(|it| it["cost"].to_string()).collect();
     // Two files of 5000 bytes share one block of 1024.
-    assert_eq!(costs, [r#"{"bytes":1024,"files":1}"#; 2]);
+    assert_eq!(costs(&image, "ext-shared-file"), [r#"{"bytes":1024,"files":1}"#; 2]);
     let text = offmount(&["check".as_ref(), image.as_os_str()]).exits(4);
     assert!(text.text().contains("costs: 2 files, 2.0 KiB of contents"), "{text:?}");
 }

@@ -157,6 +157,26 @@ fn a_repair_that_makes_the_disk_grow_without_end_is_stopped() {
 }
 
 #[test]
+fn a_full_folder_says_nothing_of_the_disk() {
+    let scratch = Scratch::new();
+    let image = damaged(&scratch);
+    let ran =
+        with_e2fsck(&scratch, &image, "echo 'e2fsck: No space left on device while writing' >&2; exit 8", PREVIEW);
+    assert!(ran.code == 8 && ran.stderr.contains("the copy to repair can not be made"), "{ran:?}");
+    if !common::is_root() {
+        return skipped("a small filesystem takes root");
+    }
+    let small = scratch.dir("small");
+    let mount = "mount -t tmpfs -o size=16k tmpfs \"$1\" && TMPDIR=\"$1\" && export TMPDIR && shift && exec \"$@\"";
+    let mut command = system("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-c", mount, "sh"]).arg(&small);
+    command.arg(env!("CARGO_BIN_EXE_offmount")).args(PREVIEW).arg(&image);
+    let ran = untouched(&image, |_| run(&mut command, b"")).exits(8);
+    assert!(ran.stderr.contains("the copy to repair can not be made: No space left on device"), "{ran:?}");
+    assert!(ran.text().is_empty(), "{ran:?}");
+}
+
+#[test]
 fn where_nothing_is_known_nothing_is_chosen() {
     let scratch = Scratch::new();
     let image = damaged(&scratch);

@@ -23,6 +23,11 @@ const KEPT: usize = 16 << 10;
 /// Bytes by which it may make the copy larger.
 const GROWTH: u64 = 1 << 20;
 
+/// The bit of a repair's exit code that says it could not do its work.
+const OPERATIONAL: i32 = 8;
+/// What the C library calls a full disk.
+const NO_SPACE: &str = "No space left on device";
+
 /// How a repair ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "outcome")]
@@ -78,7 +83,7 @@ pub fn attempt(repair: &Repair, copy: &Path, limit: Duration, progress: &dyn Pro
     let end = Instant::now().checked_add(limit);
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(outcome(status, &words));
+            return outcome(status, &words);
         }
         let is_late = end.is_some_and(|end| Instant::now() >= end);
         if is_late || progress.interrupted() {
@@ -90,14 +95,16 @@ pub fn attempt(repair: &Repair, copy: &Path, limit: Duration, progress: &dyn Pro
     }
 }
 
-fn outcome(status: ExitStatus, words: &Receiver<String>) -> Outcome {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => {
-            let words = words.recv_timeout(LAST_WORDS).unwrap_or_default();
-            caught_signal(&words).map_or(Outcome::Ended { code }, |signal| Outcome::Crashed { signal })
-        }
-        (None, signal) => Outcome::Crashed { signal: signal.unwrap_or_default() },
+fn outcome(status: ExitStatus, words: &Receiver<String>) -> io::Result<Outcome> {
+    let Some(code) = status.code() else {
+        return Ok(Outcome::Crashed { signal: status.signal().unwrap_or_default() });
+    };
+    let words = words.recv_timeout(LAST_WORDS).unwrap_or_default();
+    if code & OPERATIONAL != 0 && words.contains(NO_SPACE) {
+        // The folder of the copy is full, which says nothing of the disk.
+        return Err(io::ErrorKind::StorageFull.into());
     }
+    Ok(caught_signal(&words).map_or(Outcome::Ended { code }, |signal| Outcome::Crashed { signal }))
 }
 
 /// The signal of a crash that the program caught itself: e2fsck then says `Signal (11) SIGSEGV` and exits.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Code, Finding, Place, Severity};
+use super::{Code, Cost, Finding, Place, Severity};
 
 /// How many findings of one code a log keeps unless told otherwise.
 const KEPT: usize = 100;
@@ -55,14 +55,21 @@ impl Log {
 
     /// Notes a finding whose words are only made if it is kept: for checks that may find millions.
     pub fn note(&mut self, code: Code, place: Place, facts: impl FnOnce() -> (String, String)) {
+        self.note_costing(code, place, Cost::default(), facts);
+    }
+
+    /// The same for a finding that costs something.
+    pub fn note_costing(&mut self, code: Code, place: Place, cost: Cost, facts: impl FnOnce() -> (String, String)) {
         let kept = self.kept;
         let tally = self.codes.entry(code).or_default();
         if tally.smallest.len() == kept && tally.smallest.last().is_some_and(|last| last.place < place) {
             tally.count += 1;
+            tally.files = tally.files.saturating_add(cost.files);
+            tally.bytes = tally.bytes.saturating_add(cost.bytes);
             return;
         }
         let (found, expected) = facts();
-        self.add(Finding::new(code, place, found, expected));
+        self.add(Finding { cost, ..Finding::new(code, place, found, expected) });
     }
 
     /// Adds all that another worker found.

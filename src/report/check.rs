@@ -73,6 +73,24 @@ impl Checked<'_> {
             let _ = writeln!(text, "not checked: {}", name::escaped(sentence.as_bytes()));
         }
         text.push_str(&grouped(&self.report.log));
+        text.push_str(&self.advice());
+        text
+    }
+}
+
+impl Checked<'_> {
+    /// What to do next, where there is damage.
+    fn advice(&self) -> String {
+        let mut text = String::new();
+        if self.report.log.findings().any(|finding| finding.unreached) {
+            text.push_str("`e2fsck -fn` gives up before it comes to some of this, and reports less.\n");
+        }
+        if is_damaged(&self.report.log) && self.volume != "table" {
+            text.push_str(
+                "Before any repair: `offmount copy` brings the files out, `offmount check --preview-repair` says what a \
+                 repair would do to each, `offmount explain CODE` what a code means.\n",
+            );
+        }
         text
     }
 }

@@ -88,7 +88,12 @@ pub fn grouped(log: &Log) -> String {
 fn paragraph(text: &mut String, log: &Log, code: Code, n: u64) -> std::fmt::Result {
     writeln!(text, "{:<8} {}: {} ({n}x)", severity(code.severity), code.id, code.title)?;
     let mut shown = 0;
-    for finding in log.findings().filter(|finding| finding.code == code).take(EXAMPLES) {
+    // Of what touches no file one example is enough.
+    let touches = |finding: &Finding| finding.place.inode.is_some() || finding.cost != Cost::default();
+    let of_code = || log.findings().filter(|finding| finding.code == code);
+    let is_bookkeeping = code.severity < Severity::Critical && !of_code().any(touches);
+    let examples = if is_bookkeeping || code.severity <= Severity::Warning { 1 } else { EXAMPLES };
+    for finding in of_code().take(examples) {
         writeln!(text, "         {}", example(finding))?;
         shown += 1;
     }

@@ -3,6 +3,8 @@
 //! Tests: its inode, its block numbers, and what of the volume's metadata it says is bad. Needs: the blocks of metadata
 //! marked. Leaves: the blocks marked in use.
 
+use std::ops::Range;
+
 use super::blocks;
 use super::codes;
 use super::extents::Visitor;
@@ -75,11 +77,11 @@ impl Visitor for List<'_> {
         true
     }
 
-    fn problem(&mut self, _: Code, block: u64, found: &dyn Fn() -> String) {
+    fn problem(&mut self, _: Code, block: u64, _: Range<u64>, found: &dyn Fn() -> String) {
         self.note(codes::BAD_LIST_NUMBER, block, found());
     }
 
-    fn is_critical(&mut self, _: u64) -> bool {
+    fn is_critical(&mut self, _: u64, _: Range<u64>) -> bool {
         false
     }
 }

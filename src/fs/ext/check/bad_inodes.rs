@@ -7,7 +7,7 @@ use super::inode::{device_is_valid, file_acl, symlink_is_valid};
 use super::inodes::Found;
 use super::volume::{Record, Volume};
 use super::xattrs;
-use crate::finding::{Code, Log, Place};
+use crate::finding::{Code, Cost, Log, Place};
 use crate::node::Kind;
 use crate::source::SourceGone;
 
@@ -20,7 +20,10 @@ pub fn check(volume: &Volume, found: &Found) -> Result<Log, SourceGone> {
     for nr in found.bad.iter() {
         let Some(record) = volume.inode(InodeNr(nr as u32))? else { continue };
         for (code, what, expected) in judge(volume, &record)? {
-            log.note(code, Place::inode(nr), || (what, expected.to_owned()));
+            // Fields that must be zero are cleared; of another kind an inode is thrown away.
+            let bytes = record.inode.size().min(volume.blocks * volume.block_size);
+            let cost = if expected.is_empty() { Cost { files: 1, bytes } } else { Cost::default() };
+            log.note_costing(code, Place::inode(nr), cost, || (what, expected.to_owned()));
         }
     }
     Ok(log)

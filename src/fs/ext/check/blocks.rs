@@ -4,6 +4,7 @@
 //! marked in use, and a directory's blocks for pass 2.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::codes;
 use super::extents::{self, Shape, Visitor, header_of};
@@ -13,7 +14,7 @@ use super::special::Role;
 use super::volume::{Record, Volume};
 use super::xattrs::Attributes;
 use super::{hashed_root, indirect, optimize};
-use crate::finding::Code;
+use crate::finding::{Code, Cost, Place};
 use crate::node::Kind;
 use crate::source::SourceGone;
 
@@ -70,8 +71,8 @@ pub fn first_block(volume: &Volume, record: &Record) -> Result<Option<u64>, Sour
             }
             false
         }
-        fn problem(&mut self, _: Code, _: u64, _: &dyn Fn() -> String) {}
-        fn is_critical(&mut self, _: u64) -> bool {
+        fn problem(&mut self, _: Code, _: u64, _: Range<u64>, _: &dyn Fn() -> String) {}
+        fn is_critical(&mut self, _: u64, _: Range<u64>) -> bool {
             false
         }
     }
@@ -94,16 +95,16 @@ pub fn check(
     let mapped = has_map(record);
     if mapped {
         if record.inode.has(flags::EXTENTS) && volume.has(EXTENTS) && header_of(&record.inode.i_block).is_none() {
-            claims.note(codes::EXTENT_ROOT, Default::default);
+            claims.lose(codes::EXTENT_ROOT, String::new());
             return claims.finish(attributes, mapped);
         }
         if owner.role.is_none() && volume.has(BIGALLOC) && !record.inode.has(flags::EXTENTS) && has_any_block(record) {
-            claims.note(codes::BLOCK_MAP_WITH_CLUSTERS, Default::default);
+            claims.lose(codes::BLOCK_MAP_WITH_CLUSTERS, String::new());
         }
         let shape = walk(volume, record, &mut claims)?;
         if claims.illegal >= TOO_MANY {
             let illegal = claims.illegal;
-            claims.note(codes::TOO_MANY_ILLEGAL, || (illegal.to_string(), String::new()));
+            claims.lose(codes::TOO_MANY_ILLEGAL, illegal.to_string());
         }
         for code in optimize::judge(volume, &shape, claims.wrong) {
             claims.note(code, Default::default);
@@ -136,6 +137,8 @@ struct Claims<'a, 'g> {
     wrong: bool,
     /// Cluster that was counted last.
     cluster: Option<u64>,
+    /// Codes under which the file is counted already.
+    counted: BTreeSet<Code>,
 }
 
 impl<'a, 'g> Claims<'a, 'g> {
@@ -153,11 +156,28 @@ impl<'a, 'g> Claims<'a, 'g> {
             illegal: 0,
             wrong: false,
             cluster: None,
+            counted: BTreeSet::new(),
         }
     }
 
     fn note(&mut self, code: Code, facts: impl FnOnce() -> (String, String)) {
         self.gathered.note(code, self.record.nr.0, facts);
+    }
+
+    /// Notes what makes a repair throw the whole file away.
+    fn lose(&mut self, code: Code, found: String) {
+        let cost = self.cost(code, 0..self.shared.volume.blocks);
+        self.gathered.log.note_costing(code, Place::inode(self.record.nr.0.into()), cost, || (found, String::new()));
+    }
+
+    /// What it costs that part of the file's map is wrong; the file counts once under each code.
+    fn cost(&mut self, code: Code, part: Range<u64>) -> Cost {
+        if self.owner.role.is_some() {
+            return Cost::default();
+        }
+        let byte = |block: u64| block.saturating_mul(self.shared.volume.block_size).min(self.record.inode.size());
+        let bytes = byte(part.end).saturating_sub(byte(part.start));
+        Cost { files: self.counted.insert(code).into(), bytes }
     }
 
     fn claim(&mut self, block: u64, len: u64) {
@@ -261,7 +281,10 @@ impl<'a, 'g> Claims<'a, 'g> {
             self.file_size(mapped_size, mapped)
         };
         if let Some(expected) = expected {
-            self.note(codes::SIZE, || (size.to_string(), expected.to_string()));
+            let cost = Cost { files: 1, bytes: size.abs_diff(expected).min(volume.blocks * volume.block_size) };
+            let place = Place::inode(self.record.nr.0.into());
+            let facts = || (size.to_string(), expected.to_string());
+            self.gathered.log.note_costing(codes::SIZE, place, cost, facts);
         }
         let large = |size: u64| size > 0x7FFF_FFFF;
         if self.is_dir && large(if volume.has(LARGE_DIR) { size } else { inode.i_size_lo.get().into() }) {
@@ -367,11 +390,12 @@ impl Visitor for Claims<'_, '_> {
         true
     }
 
-    fn problem(&mut self, code: Code, block: u64, found: &dyn Fn() -> String) {
+    fn problem(&mut self, code: Code, block: u64, part: Range<u64>, found: &dyn Fn() -> String) {
         self.illegal += u64::from(code == codes::ILLEGAL_BLOCK);
         self.wrong |= code != codes::EXTENT_HEADER;
-        let place = crate::finding::Place::inode(self.record.nr.0.into()).at_block(block);
-        self.gathered.log.note(code, place, || (found(), String::new()));
+        let place = Place::inode(self.record.nr.0.into()).at_block(block);
+        let cost = self.cost(code, part);
+        self.gathered.log.note_costing(code, place, cost, || (found(), String::new()));
     }
 
     fn stops_e2fsck(&mut self) {
@@ -379,10 +403,10 @@ impl Visitor for Claims<'_, '_> {
         self.gathered.stops_at = Some(self.gathered.stops_at.map_or(nr, |before| before.min(nr)));
     }
 
-    fn is_critical(&mut self, block: u64) -> bool {
+    fn is_critical(&mut self, block: u64, part: Range<u64>) -> bool {
         let critical = self.owner.role != Some(Role::Resize) && self.shared.found.metadata.has(block);
         if critical {
-            self.problem(codes::CRITICAL_BLOCK, block, &|| format!("block {block}"));
+            self.problem(codes::CRITICAL_BLOCK, block, part, &|| format!("block {block}"));
         }
         critical
     }
@@ -397,8 +421,8 @@ pub fn bad_blocks(volume: &Volume) -> Result<(BTreeSet<u64>, Option<Record>), So
             self.1.extend((block..block + len).filter(|block| self.0.is_block(*block)));
             self.1.len() < 1 << 20
         }
-        fn problem(&mut self, _: Code, _: u64, _: &dyn Fn() -> String) {}
-        fn is_critical(&mut self, _: u64) -> bool {
+        fn problem(&mut self, _: Code, _: u64, _: Range<u64>, _: &dyn Fn() -> String) {}
+        fn is_critical(&mut self, _: u64, _: Range<u64>) -> bool {
             false
         }
     }

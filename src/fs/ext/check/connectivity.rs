@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::codes;
 use super::directories::Entries;
 use super::inodes::Found;
-use crate::finding::{Finding, Log, Place};
+use crate::finding::{Cost, Finding, Log, Place};
 
 use super::super::number::InodeNr;
 
@@ -50,9 +50,9 @@ fn climb(entries: &Entries, dir: u32, reached: &mut BTreeSet<u32>, log: &mut Log
             Some(&parent) => at = parent,
             None => {
                 let was = entries.dotdots.get(&at).copied().unwrap_or_default();
-                log.note(codes::DIRECTORY_UNCONNECTED, Place::inode(at.into()), || {
-                    (format!("was in {was}"), String::new())
-                });
+                let (place, cost) = (Place::inode(at.into()), Cost { files: 1, bytes: 0 });
+                let facts = || (format!("was in {was}"), String::new());
+                log.note_costing(codes::DIRECTORY_UNCONNECTED, place, cost, facts);
                 return;
             }
         }

@@ -7,7 +7,7 @@ use super::inodes::DirBlock;
 use super::special;
 use super::volume::Volume;
 use super::xattrs::Encryption;
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Cost, Finding, Place};
 use crate::node::Kind;
 use crate::source::SourceGone;
 
@@ -22,6 +22,9 @@ use super::super::number::InodeNr;
 const MIN_LEN: usize = 12;
 /// Shortest name in an encrypted directory: one block of the cipher.
 const MIN_ENCRYPTED: usize = 16;
+
+/// What leaves a name without its file, or a file without its name.
+const NAMELESS: [Code; 4] = [codes::ENTRY_INODE, codes::ENTRY_UNUSED, codes::ENTRY_IN_BAD_BLOCK, codes::NAME_EMPTY];
 
 /// Which entry comes next.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -76,7 +79,9 @@ impl<'a, 'p> Context<'a, 'p> {
     /// Notes a finding about an entry.
     fn about(&mut self, code: Code, entry: &Entry<'_>, expected: &str) {
         let (name, inode, offset) = (shown(entry.name), entry.inode, entry.offset);
-        self.note(code, || (format!("'{name}' for inode {inode} at byte {offset}"), expected.to_owned()));
+        let (place, cost) = (self.at(), Cost { files: NAMELESS.contains(&code).into(), bytes: 0 });
+        let facts = || (format!("'{name}' for inode {inode} at byte {offset}"), expected.to_owned());
+        self.partial.log.note_costing(code, place, cost, facts);
     }
 
     /// Checks a block on the volume.

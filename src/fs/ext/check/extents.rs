@@ -3,6 +3,8 @@
 //! Tests: headers, order, bounds and checksums of an extent tree. Needs: the inode. Leaves: every block of the tree and
 //! of the file, told to a [`Visitor`].
 
+use std::ops::Range;
+
 use super::codes;
 use super::volume::{Record, Volume};
 use crate::finding::Code;
@@ -23,10 +25,10 @@ pub trait Visitor {
     fn map_block(&mut self, block: u64);
     /// Blocks of the file. Returns false to stop the walk.
     fn data(&mut self, logical: u64, block: u64, len: u64, unwritten: bool) -> bool;
-    /// Something is wrong. `block` is the block number concerned.
-    fn problem(&mut self, code: Code, block: u64, found: &dyn Fn() -> String);
-    /// An indirect block overlies metadata: it is not read if this says so.
-    fn is_critical(&mut self, block: u64) -> bool;
+    /// Something is wrong. `block` is the block number concerned, and `part` the blocks of the file that it is about.
+    fn problem(&mut self, code: Code, block: u64, part: Range<u64>, found: &dyn Fn() -> String);
+    /// An indirect block, which maps `part` of the file, overlies metadata: it is not read if this says so.
+    fn is_critical(&mut self, block: u64, part: Range<u64>) -> bool;
     /// e2fsck does not get past this map.
     fn stops_e2fsck(&mut self) {}
 }
@@ -150,7 +152,8 @@ impl<V: Visitor> Tree<'_, V> {
             None
         };
         if let Some(code) = problem {
-            self.visitor.problem(code, block, &|| format!("file blocks {logical}+{len} at block {block}"));
+            let part = logical..logical + len;
+            self.visitor.problem(code, block, part, &|| format!("file blocks {logical}+{len} at block {block}"));
             return true;
         }
         *start = last;
@@ -180,12 +183,13 @@ impl<V: Visitor> Tree<'_, V> {
             None
         };
         if let Some(code) = problem {
-            self.visitor.problem(code, block, &|| format!("file blocks from {logical} mapped at block {block}"));
+            let part = logical..bounds.end;
+            self.visitor.problem(code, block, part, &|| format!("file blocks from {logical} mapped at block {block}"));
             return Ok(true);
         }
         *start = logical + len;
         self.budget = self.budget.saturating_sub(1);
-        if self.visitor.is_critical(block) || level + 1 > MAX_DEPTH || self.budget == 0 {
+        if self.visitor.is_critical(block, logical..bounds.end) || level + 1 > MAX_DEPTH || self.budget == 0 {
             return Ok(true);
         }
         self.below(block, logical, level, Bounds { start: logical, last: (last > 0).then_some(last), end: bounds.end })
@@ -193,30 +197,32 @@ impl<V: Visitor> Tree<'_, V> {
 
     /// Reads and walks the node that an index entry names.
     fn below(&mut self, block: u64, logical: u64, level: u16, bounds: Bounds) -> Result<bool, SourceGone> {
-        let mut node = Vec::new();
+        let (mut node, part) = (Vec::new(), logical..bounds.end);
         self.volume.read_block(block, &mut node)?;
         let Some(header) = header_of(&node) else {
-            self.visitor
-                .problem(codes::EXTENT_HEADER, block, &|| format!("node for file block {logical} at block {block}"));
+            let found = || format!("node for file block {logical} at block {block}");
+            self.visitor.problem(codes::EXTENT_HEADER, block, part, &found);
             return Ok(true);
         };
         self.visitor.map_block(block);
         let (depth, expected) = (header.eh_depth.get(), self.depth - level - 1);
         if depth != expected {
-            self.visitor.problem(codes::EXTENT_NODE_DEPTH, block, &|| format!("depth {depth}, expected {expected}"));
+            let found = || format!("depth {depth}, expected {expected}");
+            self.visitor.problem(codes::EXTENT_NODE_DEPTH, block, part.clone(), &found);
         }
         if self.volume.has(METADATA_CSUM)
             && let Some(sums) = self.seed.extent_block(&node)
             && !sums.agree()
         {
-            self.visitor.problem(codes::EXTENT_CHECKSUM, block, &|| {
+            self.visitor.problem(codes::EXTENT_CHECKSUM, block, part, &|| {
                 format!("{:08x}, computed {:08x}", sums.found, sums.computed)
             });
         }
         // Leaf and index entries both begin with the file's block.
         let first = crate::bytes::le32(&node, ENTRY_SIZE).map(u64::from).filter(|_| header.eh_entries.get() > 0);
         if let Some(first) = first.filter(|first| *first != logical) {
-            self.visitor.problem(codes::EXTENT_INDEX_START, block, &|| {
+            // Every block is found all the same.
+            self.visitor.problem(codes::EXTENT_INDEX_START, block, 0..0, &|| {
                 format!("file block {first} below an entry for {logical}")
             });
         }

@@ -50,7 +50,7 @@ impl<V: Visitor> Map<'_, V> {
         }
         if !self.volume.is_block(block) {
             let at = *logical;
-            self.visitor.problem(codes::ILLEGAL_BLOCK, block, &|| match depth {
+            self.visitor.problem(codes::ILLEGAL_BLOCK, block, at..at + covers, &|| match depth {
                 0 => format!("file block {at} at block {block}"),
                 _ => format!("indirect block {block} for file block {at}"),
             });
@@ -67,7 +67,7 @@ impl<V: Visitor> Map<'_, V> {
             return Ok(true);
         }
         self.flush();
-        if self.visitor.is_critical(block) {
+        if self.visitor.is_critical(block, *logical..*logical + covers) {
             *logical += covers;
             return Ok(true);
         }

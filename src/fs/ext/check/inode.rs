@@ -13,7 +13,7 @@ use super::special;
 use super::volume::{Record, Volume};
 use super::xattrs::{self, Attributes, Encryption, Problem};
 use crate::bytes::le32;
-use crate::finding::Code;
+use crate::finding::{Code, Cost, Place};
 use crate::node::Kind;
 use crate::source::SourceGone;
 
@@ -43,7 +43,7 @@ impl Judge<'_, '_> {
         let volume = self.shared.volume;
         let checksum = !volume.has(METADATA_CSUM) || checksum_agrees(volume, self.nr(), &self.record.raw);
         if garbage {
-            self.note(codes::INODE_GARBAGE, Default::default);
+            self.lose(codes::INODE_GARBAGE);
             self.shared.found.garbage.set(self.nr().into());
         }
         self.steps()?;
@@ -93,6 +93,14 @@ impl Judge<'_, '_> {
         self.gathered.note(code, nr, facts);
     }
 
+    /// Notes what makes a repair throw the file away.
+    fn lose(&mut self, code: Code) {
+        let volume = self.shared.volume;
+        let bytes = self.record.inode.size().min(volume.blocks * volume.block_size);
+        let place = Place::inode(self.nr().into());
+        self.gathered.log.note_costing(code, place, Cost { files: 1, bytes }, Default::default);
+    }
+
     fn mark_bad(&mut self) {
         if !self.shared.found.garbage.has(self.nr().into()) {
             self.shared.found.bad.set(self.nr().into());
@@ -126,15 +134,13 @@ impl Judge<'_, '_> {
                 (.., true) => codes::BOTH_FLAGS_WITH_BLOCK_MAP,
                 _ => codes::BOTH_FLAGS_WITH_JUNK,
             };
-            self.note(code, Default::default);
+            if code == codes::BOTH_FLAGS_WITH_JUNK { self.lose(code) } else { self.note(code, Default::default) }
         }
         if inline && !volume.has(INLINE_DATA) && ordinary {
-            let code = if self.inline_value()?.is_some() {
-                codes::INLINE_WITHOUT_FEATURE
-            } else {
-                codes::INLINE_FLAG_WITHOUT_FEATURE
-            };
-            self.note(code, Default::default);
+            match self.inline_value()? {
+                Some(_) => self.note(codes::INLINE_WITHOUT_FEATURE, Default::default),
+                None => self.lose(codes::INLINE_FLAG_WITHOUT_FEATURE),
+            }
         }
         if inline && volume.has(INLINE_DATA) && ordinary && self.inline_value()?.is_none() {
             self.note(codes::INLINE_WITHOUT_ATTRIBUTE, Default::default);
@@ -143,10 +149,10 @@ impl Judge<'_, '_> {
             return Ok(Step::On);
         }
         if self.has(flags::EXTENTS) && !inline && !volume.has(EXTENTS) && self.maps_blocks() {
-            self.note(
-                if extents { codes::EXTENTS_WITHOUT_FEATURE } else { codes::EXTENTS_FLAG_WITHOUT_FEATURE },
-                Default::default,
-            );
+            match extents {
+                true => self.note(codes::EXTENTS_WITHOUT_FEATURE, Default::default),
+                false => self.lose(codes::EXTENTS_FLAG_WITHOUT_FEATURE),
+            }
         } else if !self.has(flags::EXTENTS) && volume.has(EXTENTS) && extents && self.maps_blocks() {
             self.note(codes::EXTENTS_FLAG_MISSING, Default::default);
         }
@@ -299,7 +305,7 @@ impl Judge<'_, '_> {
         }
         match &attributes.encryption {
             Encryption::None => self.note(codes::ENCRYPTION_MISSING, Default::default),
-            Encryption::Corrupt => self.note(codes::ENCRYPTION_CORRUPT, Default::default),
+            Encryption::Corrupt => self.lose(codes::ENCRYPTION_CORRUPT),
             Encryption::Policy(_) | Encryption::Unknown => {}
         }
         self.gathered.encrypted.insert(self.record.nr.0, attributes.encryption.clone());

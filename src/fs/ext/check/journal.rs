@@ -4,6 +4,8 @@
 //! is in the log is judged by those who replay it. Needs: the superblock. Leaves: findings, and whether a repair
 //! program could go on.
 
+use std::ops::Range;
+
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::blocks;
@@ -76,11 +78,11 @@ impl Visitor for Walk {
         true
     }
 
-    fn problem(&mut self, _: Code, _: u64, _: &dyn Fn() -> String) {
+    fn problem(&mut self, _: Code, _: u64, _: Range<u64>, _: &dyn Fn() -> String) {
         self.wrong = true;
     }
 
-    fn is_critical(&mut self, _: u64) -> bool {
+    fn is_critical(&mut self, _: u64, _: Range<u64>) -> bool {
         false
     }
 }

@@ -10,7 +10,7 @@ use super::counts::Counts;
 use super::inodes::{Found, Gathered};
 use super::special;
 use super::volume::Volume;
-use crate::finding::{Log, Place};
+use crate::finding::{Cost, Log, Place};
 use crate::node::Kind;
 use crate::source::SourceGone;
 
@@ -88,7 +88,7 @@ fn unattached(volume: &Volume, nr: u32, log: &mut Log) -> Result<(), SourceGone>
             log.note(codes::UNATTACHED_EMPTY, Place::inode(nr.into()), Default::default);
         }
     }
-    log.note(codes::UNATTACHED, Place::inode(nr.into()), Default::default);
+    log.note_costing(codes::UNATTACHED, Place::inode(nr.into()), Cost { files: 1, bytes: 0 }, Default::default);
     Ok(())
 }
 

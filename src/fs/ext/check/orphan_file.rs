@@ -2,6 +2,8 @@
 //!
 //! Tests: that each block holds zeros, the magic number and its checksum. Needs: the superblock. Leaves: findings alone.
 
+use std::ops::Range;
+
 use super::blocks;
 use super::codes;
 use super::extents::Visitor;
@@ -58,9 +60,9 @@ impl Visitor for Runs {
         true
     }
 
-    fn problem(&mut self, _: Code, _: u64, _: &dyn Fn() -> String) {}
+    fn problem(&mut self, _: Code, _: u64, _: Range<u64>, _: &dyn Fn() -> String) {}
 
-    fn is_critical(&mut self, _: u64) -> bool {
+    fn is_critical(&mut self, _: u64, _: Range<u64>) -> bool {
         false
     }
 }

@@ -3,6 +3,7 @@
 //! Tests: bytes and inodes of every id. Needs: the sums of pass 1. Leaves: findings alone.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::codes;
 use super::extents::Visitor;
@@ -131,8 +132,8 @@ impl<'a> File<'a> {
                 self.0.push((logical, block, len));
                 self.0.len() < 1 << 16
             }
-            fn problem(&mut self, _: Code, _: u64, _: &dyn Fn() -> String) {}
-            fn is_critical(&mut self, _: u64) -> bool {
+            fn problem(&mut self, _: Code, _: u64, _: Range<u64>, _: &dyn Fn() -> String) {}
+            fn is_critical(&mut self, _: u64, _: Range<u64>) -> bool {
                 false
             }
         }

@@ -3,6 +3,7 @@
 //! Tests: nothing new. Needs: the blocks claimed twice. Leaves: which files share which blocks.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
@@ -85,9 +86,9 @@ impl Visitor for Collect<'_> {
         self.runs.len() < KEPT
     }
 
-    fn problem(&mut self, _: Code, _: u64, _: &dyn Fn() -> String) {}
+    fn problem(&mut self, _: Code, _: u64, _: Range<u64>, _: &dyn Fn() -> String) {}
 
-    fn is_critical(&mut self, block: u64) -> bool {
+    fn is_critical(&mut self, block: u64, _: Range<u64>) -> bool {
         !self.skip_metadata && self.found.metadata.has(block)
     }
 }
