@@ -89,14 +89,14 @@ impl<'a, 'p> Context<'a, 'p> {
         let volume = self.shared.volume;
         let hashed = self.shared.gathered.hashed.get(&self.place.dir).copied();
         let mut end = block.len();
-        if let Some(blocks) = hashed {
-            if let Some(part) = self.node(block, blocks) {
-                let root = matches!(part, Part::Root { .. });
-                self.node_checksum(block, root);
-                self.partial.parts.push((self.place.dir, self.place.logical, part));
-                if !root {
-                    return Ok(());
-                }
+        if let Some(blocks) = hashed
+            && let Some(part) = self.node(block, blocks)
+        {
+            let root = matches!(part, Part::Root { .. });
+            self.node_checksum(block, root);
+            self.partial.parts.push((self.place.dir, self.place.logical, part));
+            if !root {
+                return Ok(());
             }
         }
         let is_root = hashed.is_some() && self.place.logical == 0;
