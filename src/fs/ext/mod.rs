@@ -31,6 +31,7 @@ mod reserved;
 mod salvage;
 mod sharing;
 mod sniff;
+mod solve;
 mod tables;
 mod volume;
 mod xattr;
@@ -43,7 +44,7 @@ use std::sync::{Arc, OnceLock};
 use rayon::prelude::*;
 
 use disk::superblock::Superblock;
-use inode::Inode;
+use inode::{Inode, Layout};
 use map::Beyond;
 use number::InodeNr;
 use salvage::Deleted;
@@ -126,7 +127,9 @@ impl Ext {
     fn node_of(&self, inode: &Inode<'_>) -> Result<Node, SourceGone> {
         let geometry = &self.volume.geometry;
         let mut node = inode.node(geometry, self.orphans.contains(&inode.nr));
-        if node.kind != Kind::Directory && node.size > 0 && !inode.has_possible_size(geometry) {
+        if let Some(size) = self.solved_size(&node, inode)? {
+            node.size = size;
+        } else if node.kind != Kind::Directory && node.size > 0 && !inode.has_possible_size(geometry) {
             node.size = map::written_end(&self.volume, inode)?;
             node.trust = Trust::Doubtful;
         } else if self.has_lost_size(&node, inode) {
@@ -165,6 +168,18 @@ impl Ext {
             node.trust = if made { *trust } else { node.trust.max(*trust) };
         }
         Ok(node)
+    }
+
+    /// The size of a file of whose inode nothing but the size is ruined, as its checksum shows it.
+    fn solved_size(&self, node: &Node, inode: &Inode<'_>) -> Result<Option<u64>, SourceGone> {
+        let geometry = &self.volume.geometry;
+        let has_blocks = matches!(inode.layout(geometry), Layout::Extents | Layout::Pointers);
+        if node.kind != Kind::File || !has_blocks || !inode.is_in_use() || inode.is_proved(geometry) {
+            return Ok(None);
+        }
+        let Some(size) = solve::size(geometry, inode) else { return Ok(None) };
+        let (block, end) = (u64::from(geometry.block_size), map::mapped_end(&self.volume, inode)?);
+        Ok(Some(size).filter(|size| size.div_ceil(block).saturating_mul(block) == end && end > 0))
     }
 
     /// True for a file of no bytes that uses blocks of its own and was not being cut: its size may be gone.

@@ -61,8 +61,12 @@ pub fn written_end(volume: &Volume, inode: &Inode<'_>) -> Result<u64, SourceGone
     Ok(last.map_or(end, |last| start + last as u64 + 1))
 }
 
-/// True where an inode maps no more than it counts as its own. Reads the whole map.
+/// True where an inode maps no more by pointers than it counts as its own: any bytes lead somewhere as pointers, which
+/// extents do not. Reads the whole map.
 pub fn is_counted(volume: &Volume, inode: &Inode<'_>) -> Result<bool, SourceGone> {
+    if inode.layout(&volume.geometry) != Layout::Pointers {
+        return Ok(true);
+    }
     let mapping = map(volume, inode, u64::MAX)?;
     let on_disk = mapping.extents.iter().filter(|extent| matches!(extent.backing, Backing::Device { .. }));
     Ok(on_disk.fold(0u64, |sum, extent| sum.saturating_add(extent.len)) <= inode.allocated(&volume.geometry))
@@ -84,13 +88,15 @@ pub enum Beyond {
 
 /// Parts of a volume that a hole at the end of a file may have before the file's size is doubted.
 const HOLE: u64 = 16;
+/// Bytes that it may have in any case.
+const SMALL_HOLE: u64 = 4 << 20;
 
 /// What a hole of `len` bytes at the end of a file says of its size, where no checksum bears that out.
 fn hole(geometry: &Geometry, len: u64) -> Beyond {
     match len {
         _ if geometry.has_checksums() => Beyond::Nothing,
-        len if len > geometry.len() => Beyond::Nonsense,
-        len if len > geometry.len() / HOLE => Beyond::Hole,
+        len if len > geometry.len().max(SMALL_HOLE) => Beyond::Nonsense,
+        len if len > (geometry.len() / HOLE).max(SMALL_HOLE) => Beyond::Hole,
         _ => Beyond::Nothing,
     }
 }
