@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{Scratch, tool, untouched};
+use common::{Scratch, offmount, tool, untouched};
 use offmount::fs::content::Content;
 use offmount::fs::{FileSystem, Members, OpenOptions, fat};
 use offmount::node::Trust;
@@ -153,4 +153,23 @@ fn files_of_deleted_directories_are_listed() {
     assert!(listed.iter().any(|path| path.ends_with("/second file.txt")), "{listed:?}");
     assert_eq!(found["DIR/first file.txt"].0, first);
     assert_eq!(found["DIR/second file.txt"].0, second);
+}
+
+/// A copy brings deleted files out beside those in use, and the manifest says how far each can be trusted.
+#[test]
+fn deleted_files_are_copied_with_their_trust() {
+    let volume = Volume::new("32", 160 << 20);
+    tool("mmd", &["-i", &volume.path, "::/DIR"]);
+    let kept = volume.write("::/DIR", "kept.txt", b'K', 5000);
+    let gone = volume.write("::/DIR", "gone by mistake.txt", b'G', 3 * CLUSTER + 5);
+    volume.delete(&["::/DIR/gone by mistake.txt"]);
+    let to = volume.scratch.join("copy");
+    let args = ["copy", &volume.path, "--to", to.to_str().unwrap(), "--quiet", "--deleted"];
+    untouched(volume.image(), |_| offmount(&args).exits(0));
+    assert_eq!(fs::read(to.join("DIR/kept.txt")).unwrap(), kept);
+    assert_eq!(fs::read(to.join("#deleted/DIR/gone by mistake.txt")).unwrap(), gone);
+    let manifest = fs::read_to_string(to.join(".offmount/manifest.jsonl")).unwrap();
+    let record = manifest.lines().find(|line| line.contains("gone by mistake")).expect("a record");
+    assert!(record.contains(r#""trust":"unproven""#), "{record}");
+    offmount(&["verify", to.to_str().unwrap()]).exits(0);
 }
