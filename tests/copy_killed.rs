@@ -172,3 +172,43 @@ fn a_large_file_goes_on_where_a_killed_run_left_it() {
     let own: Vec<_> = fs::read_dir(to.join(".offmount")).unwrap().map(|it| it.unwrap().file_name()).collect();
     assert_eq!(own.len(), 2, "the manifest and one list of sums: {own:?}");
 }
+
+/// Ctrl-C ends a copy at once and in order: exit code 130, the manifest whole, what is left on record.
+#[test]
+fn an_interrupted_copy_ends_in_order() {
+    let scratch = Scratch::new();
+    let script = "for i in $(seq 200); do head -c 100000 /dev/urandom > f$i; done";
+    let image = ext4(&scratch, 64 * MIB, script);
+    let (to, image_text) = (scratch.join("copy"), image.to_str().unwrap());
+    let child = system(env!("CARGO_BIN_EXE_offmount"))
+        .args(["copy", "--bwlimit", "2M", image_text, "--to", to.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while !to.exists() || files(&to).is_empty() {
+        assert!(began.elapsed().as_secs() < 60, "no file comes");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    common::tool("kill", &["-INT", &child.id().to_string()]);
+    let asked = Instant::now();
+    let out = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(130), "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+    assert!(asked.elapsed().as_secs() < 8, "it took {:?} to end", asked.elapsed());
+
+    let there = files(&to).len();
+    assert!(there < 200, "it was over before it could be interrupted");
+    let manifest = fs::read_to_string(to.join(".offmount/manifest.jsonl")).unwrap();
+    let with = |status: &str| manifest.lines().filter(|line| line.contains(&format!(r#""status":"{status}""#))).count();
+    assert_eq!(with("left"), 200 - there, "what is left is on record");
+    let mounted = Mounted::read_only(&image, "noload");
+    for path in files(&to) {
+        let name = path.strip_prefix(&to).unwrap();
+        assert!(fs::read(&path).unwrap() == fs::read(mounted.join(name)).unwrap(), "{} is not whole", name.display());
+    }
+    offmount(&["copy", "--quiet", image_text, "--to", to.to_str().unwrap()]).exits(0);
+    assert_eq!(rsync_differences(mounted.path(), &to), "");
+}
