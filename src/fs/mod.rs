@@ -7,6 +7,8 @@ pub mod content;
 pub mod exfat;
 pub mod ext;
 pub mod fat;
+pub mod pass;
+pub mod search;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -34,8 +36,10 @@ pub struct Driver {
     pub codes: &'static [Code],
     /// Recognises a filesystem from its own headers, without a search.
     pub sniff: fn(&Source) -> Result<Option<Sniffed>, SourceGone>,
-    /// Searches the source for what is left of filesystems whose headers are gone, best first.
-    pub scan: fn(&Source, &dyn Progress) -> Result<Vec<Candidate>, SourceGone>,
+    /// Looks for copies of the headers where they usually stand, at the cost of a few reads.
+    pub spare: fn(&Source) -> Result<Vec<Candidate>, SourceGone>,
+    /// How to search a whole source for what is left of filesystems whose headers are gone.
+    pub search: search::Search,
     /// Opens a filesystem; `None` where nothing of this kind is there. What is damaged is salvaged from what is left.
     pub open: Open,
     /// Opens what is left of a filesystem over which another one, of any other kind, was made; `None` where a look at a

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Content;
 use crate::bytes::Spans;
-use crate::fs::{Candidate, DRIVERS, Driver, Members, OpenOptions, Sniffed};
+use crate::fs::{Candidate, DRIVERS, Driver, Members, OpenOptions, Sniffed, search};
 use crate::progress::Progress;
 use crate::source::{Headless, ReadAt, Source, SourceGone, Window};
 use crate::volume::signature::{self, Signature};
@@ -154,10 +154,7 @@ fn open_with_any(
 
 /// What the drivers find by searching, the most certain first.
 pub(super) fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<(&'static Driver, Candidate)>, SourceGone> {
-    let mut found: Vec<(&'static Driver, Candidate)> = Vec::new();
-    for driver in DRIVERS {
-        found.extend((driver.scan)(source, progress)?.into_iter().map(|candidate| (*driver, candidate)));
-    }
+    let mut found = search::candidates(source, DRIVERS, progress)?;
     found.retain(|(_, candidate)| candidate.confidence >= BELIEVED && !candidate.span.is_empty());
     found.sort_by_key(|(_, candidate)| (std::cmp::Reverse(candidate.confidence), candidate.span));
     Ok(found)

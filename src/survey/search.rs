@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::identify::{identify_start, scan};
 use crate::bytes::{Span, Spans};
-use crate::fs::{Candidate, Driver};
+use crate::fs::{Candidate, DRIVERS, Driver, search};
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, Window};
 
@@ -56,6 +56,13 @@ pub(super) fn volumes_in(source: &Source, span: Span, progress: &dyn Progress) -
 /// Where volumes begin on a disk without a table: by their headers, and by the search of every driver.
 pub(super) fn volumes_on(source: &Source, progress: &dyn Progress) -> Result<Vec<Found>, SourceGone> {
     let disk = Span { start: 0, end: source.len() };
+    let spare = search::spare(source, DRIVERS)?;
+    if let Some((driver, candidate)) = spare.into_iter().find(|(_, candidate)| candidate.span.end >= disk.end / 10 * 9)
+    {
+        // The copies of its headers say that it fills the disk.
+        let Candidate { span, missing, .. } = candidate;
+        return Ok(vec![Found { span, driver: Some(driver), missing }]);
+    }
     let mut all = volumes_in(source, disk, progress)?;
     let scanned = without_guesses(scan(source, progress)?);
     all.extend(scanned.into_iter().map(|(driver, Candidate { span, missing, .. })| Found {

@@ -9,6 +9,7 @@ mod check;
 pub mod codes;
 mod dir;
 mod disk;
+mod find;
 pub mod geometry;
 mod map;
 mod node;
@@ -26,6 +27,7 @@ use self::dir::{Item, Set};
 use self::geometry::Geometry;
 use self::salvage::Survey;
 use super::cluster::{self, Cluster, ClusterSet, Layout, Object, Runs, Table};
+use super::search::Search;
 use super::{Census, CheckReport, Driver, FileSystem, Stray, Summary};
 use crate::finding::Log;
 use crate::node::{Entry, Judged, Kind, Mapping, Node, NodeId, Trust, Xattr};
@@ -37,7 +39,8 @@ pub const DRIVER: Driver = Driver {
     name: "exfat",
     codes: codes::TABLE,
     sniff: open::sniff,
-    scan: open::scan,
+    spare: find::spare,
+    search: Search::of::<find::Headers>(),
     open: open::open,
     // Its headers are at the start alone, where the other filesystem's are now.
     beneath: |_, _, _| Ok(None),

@@ -1,6 +1,5 @@
 //! Recognising, finding and opening exFAT volumes.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock, RwLock};
 
@@ -11,24 +10,23 @@ use super::disk::{BITMAP, LABEL, NOT_SUMMED, REGION_SECTORS, Slot, StreamEntry, 
 use super::geometry::Geometry;
 use super::salvage::infer::{Inferred, infer};
 use super::{Exfat, codes};
-use crate::bytes::{Span, Spans, le32};
+use crate::bytes::{Span, le32};
 use crate::finding::{Finding, Log, Place};
 use crate::fs::cluster::{Cluster, ClusterSet, Layout, Object, Runs, Table, Width, follow};
-use crate::fs::{Candidate, FileSystem, Members, OpenOptions, Sniffed};
-use crate::progress::{Progress, Unit};
+use crate::fs::{FileSystem, Members, OpenOptions, Sniffed};
+use crate::progress::Progress;
 use crate::source::{Source, SourceGone, read_whole};
 
 /// Bytes of a boot sector that are looked at.
-const BOOT: usize = 512;
-/// Bytes read at once by a search.
-const STEP: usize = 1 << 20;
+pub const BOOT: usize = 512;
 
 /// Recognises an exFAT volume by its boot sector.
 pub fn sniff(source: &Source) -> Result<Option<Sniffed>, SourceGone> {
     Ok(boot_at(source, 0)?.map(|geometry| sniffed(&geometry)))
 }
 
-fn sniffed(geometry: &Geometry) -> Sniffed {
+/// What a geometry says of its volume.
+pub fn sniffed(geometry: &Geometry) -> Sniffed {
     Sniffed { kind: "exfat", label: None, uuid: geometry.serial.map(serial_text), size: geometry.size }
 }
 
@@ -48,63 +46,6 @@ pub fn region_is_sound(source: &Source, at: u64, sector: u64) -> Result<Option<b
     let (region, sums) = bytes.split_at(len - sector as usize);
     let sum = table_checksum(0, region, &NOT_SUMMED);
     Ok(Some(sums.chunks_exact(4).all(|four| le32(four, 0) == Some(sum))))
-}
-
-/// Searches for boot sectors and their backups, at any sector.
-pub fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
-    let mut found: HashMap<u64, Candidate> = HashMap::new();
-    progress.stage("searching for exFAT volumes", Some(source.len()), Unit::Bytes);
-    let (mut bytes, mut at) = (vec![0; STEP], 0);
-    while at < source.len() && !progress.interrupted() {
-        let len = STEP.min((source.len() - at) as usize);
-        source.read(at, &mut bytes[..len], &mut Spans::new())?;
-        for (i, sector) in bytes[..len].chunks_exact(BOOT).enumerate() {
-            if sector[3..11] == *b"EXFAT   "
-                && let Some(geometry) = Geometry::from_boot_sector(sector)
-            {
-                let here = at + (i * BOOT) as u64;
-                note_candidate(source, here, &geometry, &mut found)?;
-            }
-        }
-        at += len as u64;
-        progress.advance(len as u64);
-    }
-    let mut found: Vec<Candidate> = found.into_values().collect();
-    if found.is_empty() && !progress.interrupted() {
-        let inferred = infer(source, progress)?;
-        found.extend(inferred.map(|Inferred { geometry, evidence }| {
-            let span = Span { start: 0, end: geometry.size.min(source.len()) };
-            Candidate { sniffed: sniffed(&geometry), span, missing: 0, evidence, confidence: 70 }
-        }));
-    }
-    found.sort_by_key(|candidate| (u8::MAX - candidate.confidence, candidate.span));
-    Ok(found)
-}
-
-fn note_candidate(
-    source: &Source,
-    here: u64,
-    geometry: &Geometry,
-    found: &mut HashMap<u64, Candidate>,
-) -> Result<(), SourceGone> {
-    let begins = |base: u64| -> Result<bool, SourceGone> {
-        let table = geometry.tables.first().map_or(0, |&table| base.saturating_add(table));
-        Ok(read_whole(&**source, table, 8)?.is_some_and(|bytes| bytes[1..8] == [0xff; 7]))
-    };
-    let backup_of = here.checked_sub(REGION_SECTORS * geometry.sector_size);
-    let (base, confidence, evidence) = match backup_of {
-        _ if begins(here)? => (here, 95, "boot sector and table"),
-        Some(base) if begins(base)? => (base, 90, "backup boot sector and table"),
-        _ => (here, 50, "boot sector"),
-    };
-    let span = Span { start: base, end: base.saturating_add(geometry.size).min(source.len()) };
-    let candidate =
-        Candidate { sniffed: sniffed(geometry), span, missing: 0, evidence: evidence.to_owned(), confidence };
-    let known = found.entry(base).or_insert_with(|| candidate.clone());
-    if known.confidence < confidence {
-        *known = candidate;
-    }
-    Ok(())
 }
 
 /// Opens an exFAT volume, through its backup boot region where the first is damaged.

@@ -50,6 +50,7 @@ use number::InodeNr;
 use salvage::Deleted;
 use volume::Volume;
 
+use super::search::Search;
 use super::{Census, CheckReport, Driver, FileSystem, JournalState, OpenOptions, Stray, Summary};
 use crate::finding::{Code, Log, joined};
 use crate::node::{Backing, Entry, Extent, Judged, Kind, Mapping, Node, NodeId, Trust, Xattr};
@@ -61,7 +62,8 @@ pub const DRIVER: Driver = Driver {
     name: "ext",
     codes: CODES,
     sniff: sniff::sniff,
-    scan: salvage::candidates,
+    spare: salvage::spare,
+    search: Search::of::<salvage::Traces>(),
     open: open::open,
     beneath: open::beneath,
 };

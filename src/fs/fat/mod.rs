@@ -9,6 +9,7 @@ mod check;
 pub mod codes;
 mod dir;
 mod disk;
+mod find;
 pub mod geometry;
 mod map;
 mod name;
@@ -28,6 +29,7 @@ use self::geometry::{Geometry, type_name};
 use self::name::{Assembled, CodePage};
 use self::salvage::Survey;
 use super::cluster::{self, Cluster, Layout, Object, Runs, Table};
+use super::search::Search;
 use super::{Census, CheckReport, Driver, FileSystem, Stray, Summary};
 use crate::finding::{Finding, Log};
 use crate::node::{Entry, Judged, Kind, Mapping, Node, NodeId, Trust, Xattr};
@@ -39,7 +41,8 @@ pub const DRIVER: Driver = Driver {
     name: "fat",
     codes: codes::TABLE,
     sniff: open::sniff,
-    scan: open::scan,
+    spare: find::spare,
+    search: Search::of::<find::Headers>(),
     open: open::open,
     // Its headers are at the start alone, where the other filesystem's are now.
     beneath: |_, _, _| Ok(None),

@@ -1,6 +1,5 @@
 //! Recognising, finding and opening FAT volumes.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use once_cell::sync::OnceCell;
@@ -13,19 +12,17 @@ use super::name::{self, CodePage};
 use super::salvage::Agreement;
 use super::salvage::infer::{Inferred, infer};
 use super::{Fat, codes};
-use crate::bytes::{Span, Spans, le32};
+use crate::bytes::{Span, le32};
 use crate::finding::{Finding, Log, Place};
 use crate::fs::cluster::{Link, Table, Width};
-use crate::fs::{Candidate, FileSystem, Members, OpenOptions, Sniffed};
-use crate::progress::{Progress, Unit};
+use crate::fs::{FileSystem, Members, OpenOptions, Sniffed};
+use crate::progress::Progress;
 use crate::source::{Source, SourceGone, read_whole};
 
 /// Bytes of a boot sector that are looked at.
-const BOOT: usize = 512;
-/// Bytes read at once by a search.
-const STEP: usize = 1 << 20;
+pub const BOOT: usize = 512;
 /// Sector number of the backup boot sector, as all known programs choose it.
-const BACKUP_SECTOR: u64 = 6;
+pub const BACKUP_SECTOR: u64 = 6;
 
 /// Recognises a FAT volume by its boot sector.
 pub fn sniff(source: &Source) -> Result<Option<Sniffed>, SourceGone> {
@@ -33,7 +30,8 @@ pub fn sniff(source: &Source) -> Result<Option<Sniffed>, SourceGone> {
     Ok(boot.map(|judged| sniffed(&judged.geometry)))
 }
 
-fn sniffed(geometry: &Geometry) -> Sniffed {
+/// What a geometry says of its volume.
+pub fn sniffed(geometry: &Geometry) -> Sniffed {
     Sniffed {
         kind: "vfat",
         label: geometry.label.and_then(|raw| name::label(&raw, CodePage::new(None))),
@@ -56,7 +54,7 @@ fn boot_at(source: &Source, at: u64, base: u64) -> Result<Option<Judged>, Source
 }
 
 /// True where one of the tables begins with the media byte.
-fn table_begins(source: &Source, base: u64, geometry: &Geometry) -> Result<bool, SourceGone> {
+pub fn table_begins(source: &Source, base: u64, geometry: &Geometry) -> Result<bool, SourceGone> {
     for table in &geometry.tables {
         let bytes = read_whole(&**source, base.saturating_add(*table), 4)?.unwrap_or_default();
         let ones = bytes.get(1..3).is_some_and(|ones| ones == [0xff, 0xff]);
@@ -68,7 +66,7 @@ fn table_begins(source: &Source, base: u64, geometry: &Geometry) -> Result<bool,
 }
 
 /// True for a boot sector with numbers in order for which two marks speak, of those that only habit puts there.
-fn is_credible(bytes: &[u8], table_begins: bool) -> bool {
+pub fn is_credible(bytes: &[u8], table_begins: bool) -> bool {
     let text = |at: usize| bytes.get(at..at + 3) == Some(b"FAT");
     let foreign = [&b"NTFS    "[..], b"EXFAT   "].contains(&bytes.get(3..11).unwrap_or_default());
     let media = bytes[21];
@@ -79,63 +77,6 @@ fn is_credible(bytes: &[u8], table_begins: bool) -> bool {
         table_begins,
     ];
     !foreign && (media == 0xf0 || media >= 0xf8) && marks.iter().filter(|&&mark| mark).count() >= 2
-}
-
-/// Searches for boot sectors and their backups, at any sector.
-pub fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
-    let mut found: HashMap<u64, Candidate> = HashMap::new();
-    progress.stage("searching for FAT volumes", Some(source.len()), Unit::Bytes);
-    let mut bytes = vec![0; STEP];
-    let mut at = 0;
-    while at < source.len() && !progress.interrupted() {
-        let len = STEP.min((source.len() - at) as usize);
-        source.read(at, &mut bytes[..len], &mut Spans::new())?;
-        for (i, sector) in bytes[..len].chunks_exact(BOOT).enumerate() {
-            if sector[510..] == [0x55, 0xaa] {
-                candidates_at(source, at + (i * BOOT) as u64, sector, &mut found)?;
-            }
-        }
-        at += len as u64;
-        progress.advance(len as u64);
-    }
-    let mut found: Vec<Candidate> = found.into_values().collect();
-    if found.is_empty() && !progress.interrupted() {
-        let inferred = infer(source, progress)?;
-        found.extend(inferred.map(|Inferred { geometry, evidence, confidence }| {
-            let span = Span { start: 0, end: geometry.size.min(source.len()) };
-            Candidate { sniffed: sniffed(&geometry), span, missing: 0, evidence, confidence }
-        }));
-    }
-    found.sort_by_key(|candidate| (u8::MAX - candidate.confidence, candidate.span));
-    Ok(found)
-}
-
-fn candidates_at(
-    source: &Source,
-    at: u64,
-    sector: &[u8],
-    found: &mut HashMap<u64, Candidate>,
-) -> Result<(), SourceGone> {
-    let Some(Judged { geometry, .. }) = Geometry::from_boot_sector(sector, at) else { return Ok(()) };
-    let mut add = |base: u64, confidence, evidence: &str| {
-        let span = Span { start: base, end: base.saturating_add(geometry.size).min(source.len()) };
-        let candidate =
-            Candidate { sniffed: sniffed(&geometry), span, missing: 0, evidence: evidence.to_owned(), confidence };
-        let known = found.entry(base).or_insert_with(|| candidate.clone());
-        if known.confidence < confidence {
-            *known = candidate;
-        }
-    };
-    if is_credible(sector, table_begins(source, at, &geometry)?) && table_begins(source, at, &geometry)? {
-        add(at, 95, "boot sector and table");
-    } else if let Some(base) = geometry.backup.and_then(|backup| at.checked_sub(backup)) {
-        if table_begins(source, base, &geometry)? {
-            add(base, 90, "backup boot sector and table");
-        }
-    } else if is_credible(sector, false) {
-        add(at, 50, "boot sector");
-    }
-    Ok(())
 }
 
 /// Opens a FAT volume, through its backup boot sector where the first is damaged, or says what nothing agrees with.

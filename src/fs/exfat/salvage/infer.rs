@@ -1,17 +1,16 @@
 //! Geometry without a boot region: from the entries of bitmap and up-case table in the root directory, and from the
 //! up-case table itself, which every writer makes the same.
 
-use crate::bytes::{Spans, le32, le64};
+use crate::bytes::{le32, le64};
 use crate::fs::cluster::{Layout, Width};
 use crate::fs::exfat::disk::{BITMAP, ENTRY, UPCASE, table_checksum};
 use crate::fs::exfat::geometry::Geometry;
+use crate::fs::search::{Sightings, sightings};
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, read_whole};
 
 /// Smallest unit in which anything is aligned.
 const SECTOR: u64 = 512;
-/// Bytes read at once.
-const STEP: u64 = 1 << 20;
 /// Largest up-case table: two bytes for each UTF-16 unit.
 const LARGEST_UPCASE: u64 = 128 << 10;
 
@@ -34,8 +33,12 @@ struct Root {
     upcase_bytes: u64,
 }
 
+/// Roots, and beginnings of up-case tables, that are looked at; one of each suffices.
+const MOST: usize = 16;
+
+/// What a volume without boot regions is known by.
 #[derive(Default)]
-struct Found {
+pub struct Clues {
     roots: Vec<Root>,
     upcases: Vec<u64>,
     table: Option<u64>,
@@ -44,42 +47,47 @@ struct Found {
 /// Searches the source for what is left of an exFAT volume without boot regions.
 pub fn infer(source: &Source, progress: &dyn Progress) -> Result<Option<Inferred>, SourceGone> {
     progress.stage("searching for an exFAT root directory", Some(source.len()), Unit::Bytes);
-    let found = search(source, progress)?;
-    for root in &found.roots {
-        for &upcase in &found.upcases {
-            if is_upcase(source, upcase, root)?
-                && let Some(geometry) = solve(source, root, upcase, found.table)
-            {
-                let evidence = "the root directory and the up-case table".to_owned();
-                return Ok(Some(Inferred { geometry, evidence }));
-            }
-        }
-    }
-    Ok(None)
+    sightings::<Clues>(source, progress)?.inferred(source)
 }
 
-fn search(source: &Source, progress: &dyn Progress) -> Result<Found, SourceGone> {
-    let (mut found, mut bytes, mut at) = (Found::default(), vec![0; STEP as usize], 0);
-    while at < source.len() && !progress.interrupted() {
-        let len = STEP.min(source.len() - at) as usize;
-        source.read(at, &mut bytes[..len], &mut Spans::new())?;
-        for (i, sector) in bytes[..len].chunks_exact(SECTOR as usize).enumerate() {
-            let offset = at + i as u64 * SECTOR;
+impl Sightings for Clues {
+    fn look(_: &Source, at: u64, chunk: &[u8]) -> Self {
+        let mut clues = Clues::default();
+        for (offset, sector) in (at..).step_by(SECTOR as usize).zip(chunk.chunks_exact(SECTOR as usize)) {
             if sector[..8] == [0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff] && sector[8..16] != [0xff; 8] {
-                found.table.get_or_insert(offset);
+                clues.table.get_or_insert(offset);
             }
             // The first letters are their own upper case.
-            if sector[..8] == [0, 0, 1, 0, 2, 0, 3, 0] && found.upcases.len() < 16 {
-                found.upcases.push(offset);
+            if sector[..8] == [0, 0, 1, 0, 2, 0, 3, 0] {
+                clues.upcases.push(offset);
             }
-            if found.roots.len() < 16 {
-                found.roots.extend(root_of(sector, offset));
+            clues.roots.extend(root_of(sector, offset));
+        }
+        clues
+    }
+
+    fn add(&mut self, later: Self) {
+        self.table = self.table.or(later.table);
+        self.upcases.extend(later.upcases.into_iter().take(MOST.saturating_sub(self.upcases.len())));
+        self.roots.extend(later.roots.into_iter().take(MOST.saturating_sub(self.roots.len())));
+    }
+}
+
+impl Clues {
+    /// The geometry that a root directory and an up-case table agree on.
+    pub fn inferred(&self, source: &Source) -> Result<Option<Inferred>, SourceGone> {
+        for root in &self.roots {
+            for &upcase in &self.upcases {
+                if is_upcase(source, upcase, root)?
+                    && let Some(geometry) = solve(source, root, upcase, self.table)
+                {
+                    let evidence = "the root directory and the up-case table".to_owned();
+                    return Ok(Some(Inferred { geometry, evidence }));
+                }
             }
         }
-        at += len as u64;
-        progress.advance(len as u64);
+        Ok(None)
     }
-    Ok(found)
 }
 
 fn root_of(sector: &[u8], offset: u64) -> Option<Root> {

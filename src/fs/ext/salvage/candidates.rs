@@ -1,4 +1,4 @@
-//! Filesystems without a header at the start of the source, for who searches a disk: [`scan`].
+//! Filesystems without a header at the start of the source, for who searches a disk: [`spare`], and what [`Traces`] tell.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use super::super::evidence::of_superblock;
 use super::super::geometry::Copy;
 use super::super::sniff;
 use super::infer;
-use super::superblock::{self, Elsewhere};
+use super::superblock::{self, Chosen, Elsewhere};
 use super::traces::Traces;
 use super::trial;
 use crate::bytes::Span;
+use crate::fs::search::Telling;
 use crate::fs::{Candidate, OpenOptions, Sniffed};
 use crate::progress::Progress;
 use crate::source::{Headless, Source, SourceGone, Window};
@@ -21,25 +22,39 @@ const FEWEST_DIRECTORIES: usize = 2;
 /// Superblocks whose places are tried, those with the most copies.
 const MOST_TRIED: usize = 64;
 
-/// What is left of filesystems on `source`, the best first.
+/// The filesystem that begins where the source does, by the copies of its superblock in their usual places, if its inode
+/// tables are where they say.
 ///
 /// # Errors
 /// When the source is gone.
-pub fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
-    let mut traces = None;
-    let chosen = superblock::choose(source, &OpenOptions::default(), &mut traces, progress)?;
-    let here = chosen.iter().filter_map(|chosen| {
-        let evidence = format!("a superblock at byte {}", chosen.at);
-        candidate(&chosen.sb, 0, source.len(), evidence, 90)
-    });
-    let here: Vec<Candidate> = here.collect();
-    if chosen.is_some_and(|chosen| superblock::is_in_place(&chosen)) {
-        return Ok(here);
+pub fn spare(source: &Source) -> Result<Vec<Candidate>, SourceGone> {
+    let chosen = superblock::nearby(source, &OpenOptions::default())?;
+    let Some(chosen) = chosen.filter(superblock::is_in_place) else { return Ok(Vec::new()) };
+    let place = Elsewhere { origin: 0, span: Span::new(0, source.len()), sb: chosen.sb, copies: 1 };
+    Ok(if leads_to_inodes(source, &place)? { here(source, &chosen) } else { Vec::new() })
+}
+
+fn here(source: &Source, chosen: &Chosen) -> Vec<Candidate> {
+    let evidence = format!("a superblock at byte {}", chosen.at);
+    candidate(&chosen.sb, 0, source.len(), evidence, 90).into_iter().collect()
+}
+
+impl Telling for Traces {
+    fn candidates(self, source: &Source, _: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
+        let chosen = match superblock::nearby(source, &OpenOptions::default())? {
+            None => superblock::of_found(source, &self.superblocks)?,
+            nearby => nearby,
+        };
+        let here = chosen.as_ref().map(|chosen| here(source, chosen)).unwrap_or_default();
+        if chosen.is_some_and(|chosen| superblock::is_in_place(&chosen)) {
+            return Ok(here);
+        }
+        candidates(source, &self, here)
     }
-    let traces = match traces {
-        Some(traces) => traces,
-        None => Traces::find(source, progress)?,
-    };
+}
+
+/// What is left of filesystems on `source`, the best first; `here` where none begins elsewhere.
+fn candidates(source: &Source, traces: &Traces, here: Vec<Candidate>) -> Result<Vec<Candidate>, SourceGone> {
     let mut elsewhere = superblock::elsewhere(&traces.superblocks, source.len());
     elsewhere.sort_by_key(|place| (std::cmp::Reverse(place.copies), place.origin));
     let mut borne_out = Vec::new();

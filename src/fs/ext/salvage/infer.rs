@@ -22,8 +22,9 @@ use super::super::number::{BlockNr, GroupNr, InodeNr};
 use super::record::{self, Verdict};
 use super::superblock::BLOCK_SIZES;
 use super::traces::{Dir, MOST_DIRECTORIES};
-use super::{generation, layout, scan, sighting, tables};
+use super::{generation, layout, sighting, tables};
 use crate::finding::Log;
+use crate::fs::pass;
 use crate::node::Kind;
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, read_whole};
@@ -121,7 +122,7 @@ fn pairs(
     let geometry = bare(source.len(), block_size);
     progress.stage("searching for inode tables", Some(source.len()), Unit::Bytes);
     let (mut pairs, mut entries) = (Vec::new(), Vec::new());
-    scan::chunks(
+    pass::chunks(
         source,
         block_size,
         progress,

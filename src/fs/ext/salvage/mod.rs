@@ -24,7 +24,6 @@ mod mend;
 mod record;
 mod remains;
 mod roll;
-mod scan;
 mod sighting;
 mod superblock;
 mod tables;
@@ -36,17 +35,17 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub use before::evidence as before;
-pub use candidates::scan as candidates;
+pub use candidates::spare;
 pub use deleted::{Deleted, find as find_deleted};
 pub use record::{Verdict, judge as judge_record};
 pub use remains::Remains;
 pub use superblock::has_backup;
+pub use traces::Traces;
 pub use trial::{is_borne_out, misleads};
 
 use claims::Claims;
 use roll::Roll;
 use sighting::Sighting;
-use traces::Traces;
 
 use super::evidence::{Evidence, of_superblock, prove_superblock};
 use super::feature::{FILETYPE, METADATA_CSUM};
@@ -56,7 +55,7 @@ use super::recover::{self, Located};
 use super::volume::Volume;
 use super::{Ext, census};
 use crate::finding::Log;
-use crate::fs::{Census, FileSystem, OpenOptions, Stray};
+use crate::fs::{Census, FileSystem, OpenOptions, Stray, pass};
 use crate::node::{Kind, NodeId, Trust};
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone};
@@ -278,7 +277,7 @@ fn search(volume: &Volume, progress: &dyn Progress) -> Result<Vec<Sighting>, Sou
     progress.stage("searching for directories", Some(volume.source.len()), Unit::Bytes);
     let block_size = u64::from(geometry.block_size);
     let mut found = Vec::new();
-    scan::chunks(
+    pass::chunks(
         &volume.source,
         block_size,
         progress,

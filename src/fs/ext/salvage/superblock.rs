@@ -58,7 +58,8 @@ const FEATURES: std::ops::Range<usize> = 0x5C..0x68;
 /// Features the kernel switches on and off in the primary alone.
 const VOLATILE: Features = Features { compat: 0, incompat: 0x4, ro_compat: 0x1_0042 };
 
-/// Decides which superblock of `source` to use; `None` where there is none anywhere.
+/// Decides which superblock of `source` to use; `None` where there is none anywhere. Searches the whole source where none
+/// is in a usual place, unless `traces` are known.
 ///
 /// # Errors
 /// When the source is gone.
@@ -68,18 +69,42 @@ pub fn choose(
     traces: &mut Option<Traces>,
     progress: &dyn Progress,
 ) -> Result<Option<Chosen>, SourceGone> {
+    if let Some(chosen) = nearby(source, options)? {
+        return Ok(Some(chosen));
+    }
+    let traces = match traces {
+        Some(traces) => traces,
+        None => traces.insert(Traces::find(source, progress)?),
+    };
+    of_found(source, &traces.superblocks)
+}
+
+/// As [`choose`], from the usual places alone: `None` where there is no sound one.
+///
+/// # Errors
+/// When the source is gone.
+pub fn nearby(source: &Source, options: &OpenOptions) -> Result<Option<Chosen>, SourceGone> {
     let primary = read_at(source, disk::OFFSET)?;
-    if let Some(sb) = primary.filter(|sb| is_sound(sb, source.len()))
+    let sound = primary.filter(|sb| is_sound(sb, source.len()));
+    if let Some(sb) = sound
         && (is_proved(&sb) || first_backup_agrees(source, &sb)?)
     {
         return Ok(Some(Chosen { sb, at: disk::OFFSET, decisions: Vec::new() }));
     }
     let sizes = options.block_size.map_or(BLOCK_SIZES.to_vec(), |size| vec![size]);
-    let mut copies = backups(source, &sizes, primary.as_ref())?;
-    if copies.is_empty() && !primary.is_some_and(|sb| is_sound(&sb, source.len())) {
-        copies = among(&traces.insert(Traces::find(source, progress)?).superblocks, source.len());
+    let copies = backups(source, &sizes, primary.as_ref())?;
+    if copies.is_empty() && sound.is_none() {
+        return Ok(None);
     }
     Ok(vote(primary, copies, source.len()))
+}
+
+/// As [`choose`], where no usual place has one, from those that a search found.
+///
+/// # Errors
+/// When the source is gone.
+pub fn of_found(source: &Source, found: &[(Superblock, u64)]) -> Result<Option<Chosen>, SourceGone> {
+    Ok(vote(read_at(source, disk::OFFSET)?, among(found, source.len()), source.len()))
 }
 
 fn read_at(source: &Source, at: u64) -> Result<Option<Superblock>, SourceGone> {
@@ -275,7 +300,7 @@ pub fn is_in_place(chosen: &Chosen) -> bool {
     place(&chosen.sb, chosen.sb.s_block_group_nr.get().into()) == Some(chosen.at)
 }
 
-/// A filesystem that does not begin where the source does.
+/// Where superblocks say that a filesystem begins; mostly not where the source does.
 #[derive(Clone, Copy)]
 pub struct Elsewhere {
     /// Where its superblocks say it begins, in bytes; before the source, where the beginning was cut off.

@@ -6,8 +6,9 @@ use std::mem::offset_of;
 use super::super::disk::at;
 use super::super::disk::dirent::{self, DirEntry};
 use super::super::disk::superblock::{self as disk, MAGIC, Superblock};
+use super::sighting;
 use super::superblock::{self, BLOCK_SIZES};
-use super::{scan, sighting};
+use crate::fs::search::{Sightings, sightings};
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, read_whole};
 
@@ -48,31 +49,28 @@ impl Traces {
     /// When the source is gone.
     pub fn find(source: &Source, progress: &dyn Progress) -> Result<Self, SourceGone> {
         progress.stage("searching for superblocks and directories", Some(source.len()), Unit::Bytes);
-        let mut found = Traces::default();
-        let look = |at: u64, chunk: &[u8]| {
-            let mut found = look(at, chunk);
-            // One may lie across the end of a chunk, where its volume begins in the middle of a block.
-            let across = (at + chunk.len() as u64).saturating_sub(LEN as u64 - 1);
-            let bytes = read_whole(&**source, across, 2 * LEN - 2).unwrap_or_default();
-            found.superblocks.extend(superblocks(across, &bytes.unwrap_or_default()));
-            found
-        };
-        scan::chunks(source, 1024, progress, look, |some| found.add(some))?;
-        Ok(found)
-    }
-
-    fn add(&mut self, some: Traces) {
-        let room = MOST_SUPERBLOCKS.saturating_sub(self.superblocks.len());
-        self.superblocks.extend(some.superblocks.into_iter().take(room));
-        let room = MOST_DIRECTORIES.saturating_sub(self.dirs.len());
-        self.dirs.extend(some.dirs.into_iter().take(room));
+        sightings(source, progress)
     }
 }
 
-fn look(at: u64, chunk: &[u8]) -> Traces {
-    let directories = (0..chunk.len()).step_by(1024);
-    let directories = directories.filter_map(|start| directory(at + start as u64, &chunk[start..]));
-    Traces { superblocks: superblocks(at, chunk), dirs: directories.collect() }
+impl Sightings for Traces {
+    fn look(source: &Source, at: u64, chunk: &[u8]) -> Self {
+        let directories = (0..chunk.len()).step_by(1024);
+        let directories = directories.filter_map(|start| directory(at + start as u64, &chunk[start..]));
+        let mut found = Traces { superblocks: superblocks(at, chunk), dirs: directories.collect() };
+        // One may lie across the end of a chunk, where its volume begins in the middle of a block.
+        let across = (at + chunk.len() as u64).saturating_sub(LEN as u64 - 1);
+        let bytes = read_whole(&**source, across, 2 * LEN - 2).unwrap_or_default();
+        found.superblocks.extend(superblocks(across, &bytes.unwrap_or_default()));
+        found
+    }
+
+    fn add(&mut self, later: Self) {
+        let room = MOST_SUPERBLOCKS.saturating_sub(self.superblocks.len());
+        self.superblocks.extend(later.superblocks.into_iter().take(room));
+        let room = MOST_DIRECTORIES.saturating_sub(self.dirs.len());
+        self.dirs.extend(later.dirs.into_iter().take(room));
+    }
 }
 
 /// The superblocks that lie wholly in some bytes, which begin at `at`: a volume may begin at any byte of an image that
@@ -80,7 +78,8 @@ fn look(at: u64, chunk: &[u8]) -> Traces {
 fn superblocks(at: u64, bytes: &[u8]) -> Vec<(Superblock, u64)> {
     let magic = MAGIC.to_le_bytes();
     let places = memchr::memmem::find_iter(bytes, &magic).filter_map(|place| place.checked_sub(MAGIC_AT));
-    places.filter_map(|start| Some((superblock::look(&bytes[start..])?, at + start as u64))).collect()
+    let found = places.filter_map(|start| Some((superblock::look(&bytes[start..])?, at + start as u64)));
+    found.take(MOST_SUPERBLOCKS).collect()
 }
 
 fn directory(place: u64, bytes: &[u8]) -> Option<Dir> {

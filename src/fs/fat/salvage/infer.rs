@@ -3,18 +3,17 @@
 
 use std::collections::HashMap;
 
-use crate::bytes::{Span, Spans, le16, le32};
+use crate::bytes::{Span, le16, le32};
 use crate::fs::cluster::{Layout, Table, Width};
 use crate::fs::fat::dir::{is_dot, is_dotdot};
 use crate::fs::fat::disk::{ENTRY, ShortEntry};
 use crate::fs::fat::geometry::{Geometry, Root};
+use crate::fs::search::{Sightings, sightings};
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, read_whole};
 
 /// Smallest unit in which anything is aligned.
 const SECTOR: u64 = 512;
-/// Bytes read at once.
-const STEP: u64 = 1 << 20;
 /// Directories that are looked at; two suffice.
 const MOST_HEADS: usize = 4096;
 /// Directories that are asked whether a table is one.
@@ -61,36 +60,49 @@ struct Tables {
 /// Searches the source for what is left of a FAT volume without boot sectors.
 pub fn infer(source: &Source, progress: &dyn Progress) -> Result<Option<Inferred>, SourceGone> {
     progress.stage("searching for FAT tables and directories", Some(source.len()), Unit::Bytes);
-    let (heads, marks) = search(source, progress)?;
-    let places = solve(&heads);
-    Ok(match places {
-        Some(places) => from_directories(source, &heads, places, &marks)?,
-        None => tables_of(source, &marks)?.and_then(|tables| from_tables(source, &heads, &tables)),
-    })
+    sightings::<Clues>(source, progress)?.inferred(source)
 }
 
-fn search(source: &Source, progress: &dyn Progress) -> Result<(Vec<Head>, Vec<Mark>), SourceGone> {
-    let (mut heads, mut marks) = (Vec::new(), Vec::new());
-    // Tables stand at the front: behind a few reserved sectors, and an entry is a hundredth of a cluster at most.
-    let front = (32 << 20) + source.len() / 64;
-    let mut bytes = vec![0; STEP as usize];
-    let mut at = 0;
-    while at < source.len() && heads.len() < MOST_HEADS && !progress.interrupted() {
-        let len = STEP.min(source.len() - at) as usize;
-        source.read(at, &mut bytes[..len], &mut Spans::new())?;
-        for (i, sector) in bytes[..len].chunks_exact(SECTOR as usize).enumerate() {
-            let offset = at + i as u64 * SECTOR;
+/// What a volume without boot sectors is known by.
+#[derive(Default)]
+pub struct Clues {
+    heads: Vec<Head>,
+    marks: Vec<Mark>,
+}
+
+impl Sightings for Clues {
+    fn look(source: &Source, at: u64, chunk: &[u8]) -> Self {
+        // Tables stand at the front: behind a few reserved sectors, and an entry is a hundredth of a cluster at most.
+        let front = (32 << 20) + source.len() / 64;
+        let mut clues = Clues::default();
+        for (offset, sector) in (at..).step_by(SECTOR as usize).zip(chunk.chunks_exact(SECTOR as usize)) {
             if let Some(cluster) = head_of(sector) {
-                heads.push(Head { offset, cluster });
+                clues.heads.push(Head { offset, cluster });
             }
-            if offset < front && marks.len() < MOST_MARKS {
-                marks.extend(marks_of(sector).into_iter().flatten().map(|width| Mark { offset, width }));
+            if offset < front {
+                clues.marks.extend(marks_of(sector).into_iter().flatten().map(|width| Mark { offset, width }));
             }
         }
-        at += len as u64;
-        progress.advance(len as u64);
+        clues
     }
-    Ok((heads, marks))
+
+    fn add(&mut self, later: Self) {
+        let room = MOST_HEADS.saturating_sub(self.heads.len());
+        self.heads.extend(later.heads.into_iter().take(room));
+        let room = MOST_MARKS.saturating_sub(self.marks.len());
+        self.marks.extend(later.marks.into_iter().take(room));
+    }
+}
+
+impl Clues {
+    /// The geometry that all of them speak for.
+    pub fn inferred(&self, source: &Source) -> Result<Option<Inferred>, SourceGone> {
+        let Clues { heads, marks } = self;
+        Ok(match solve(heads) {
+            Some(places) => from_directories(source, heads, places, marks)?,
+            None => tables_of(source, marks)?.and_then(|tables| from_tables(source, heads, &tables)),
+        })
+    }
 }
 
 /// The cluster number in the `.` entry of a directory's first sector.

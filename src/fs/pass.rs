@@ -1,4 +1,4 @@
-//! One pass over a source, in large reads on all processors, with the results in the order of the disk.
+//! [`chunks`]: one pass over a source, in large reads on all processors, with the results in the order of the disk.
 
 use std::sync::Mutex;
 
