@@ -105,7 +105,14 @@ pub(in crate::cli) fn ending(program: &str, outcome: &Outcome) -> String {
 }
 
 fn text(volume: &str, result: &Preview) -> String {
-    let mut text = format!("{volume}: {}\n", ending(result.program, &result.outcome));
+    let ending = match result.outcome {
+        // e2fsck packs directories anew, and says nothing of it.
+        Outcome::Ended { code: 0 } if !result.doomed.is_empty() => {
+            format!("{} would find nothing wrong, and change what follows all the same", result.program)
+        }
+        _ => ending(result.program, &result.outcome),
+    };
+    let mut text = format!("{volume}: {ending}\n");
     if matches!(result.outcome, Outcome::Ended { .. }) {
         let _ = writeln!(text, "  {} files change, {} stay as they are", result.doomed.len(), result.survive);
     }
