@@ -50,10 +50,13 @@ fn a_mount_ends_with_its_guard_and_leaves_a_read_only_image_alone() {
     let image = scratch.sparse("image", 1 << 20);
     tool("mke2fs", &["-q", "-F", "-t", "ext4", image.to_str().unwrap()]);
     fs::write(Mounted::writable(&image, "").join("file"), "text").unwrap();
-    untouched(&image, |image| {
+    let place = untouched(&image, |image| {
         let mounted = Mounted::read_only(image, "noload");
         assert_eq!(fs::read(mounted.join("file")).unwrap(), b"text");
+        let place = mounted.path().to_str().unwrap().to_owned();
+        assert!(fs::read_to_string("/proc/self/mounts").unwrap().contains(&place), "mounted elsewhere than at {place}");
+        place
     });
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-    assert!(!mounts.contains("offmount-test."), "still mounted: {mounts}");
+    assert!(!mounts.contains(&place), "still mounted: {mounts}");
 }
