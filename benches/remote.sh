@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # benches/remote.sh IMAGES_DIR [KIND...]: copying to services on this machine (sftp, s3, swift, webdav; all unless named),
 # hashed and with a manifest, beside tools that send files from a mounted image. Needs root, openssh-server, rclone, s3cmd,
-# OpenStack Swift, hyperfine. IMAGES_DIR is only looked into where FILES=root asks for the 86,700 files of a server's root
-# (benches/images.sh) in place of 4,000 small files. The sshd has keys and a configuration of its own, in a temporary folder.
+# OpenStack Swift, hyperfine. FILES names what is sent: `large` (one file of 1 GiB), `small` (4,000 files), both unless it is
+# given, or `root`, the 86,700 files of a server's root, which IMAGES_DIR holds (benches/images.sh). The sshd has keys and a configuration of its own, in a temporary folder.
 source "$(dirname "$0")/measure.sh"
 bash "$top/tests/packages" rclone=rclone s3cmd=s3cmd sshd=openssh-server swift-proxy-server=swift-proxy \
   swift-account-server=swift-account swift-container-server=swift-container swift-object-server=swift-object \
@@ -130,11 +130,15 @@ made() {
 }
 
 for kind in $kinds; do "start_$kind"; done
-made one 1200M 'head -c 1G /dev/urandom > large'
-send "One file of 1 GiB" "$bench/one"
-if [ "${FILES:-}" = root ]; then
+files=${FILES:-large small}
+if [[ $files == *large* ]]; then
+  made one 1200M 'head -c 1G /dev/urandom > large'
+  send "One file of 1 GiB" "$bench/one"
+fi
+if [[ $files == *root* ]]; then
   send "The root of a server" "$(server_root)"
-else
+fi
+if [[ $files == *small* ]]; then
   made small 512M 'for d in $(seq 40); do mkdir $d; for i in $(seq 100); do head -c $((i * d * 7919 % 40000)) /dev/urandom > $d/$i; done; done'
   send "4,000 small files" "$bench/small"
 fi

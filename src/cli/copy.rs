@@ -111,6 +111,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m", help_heading = WHEN)]
     patience: Duration,
 
+    /// How often what was copied so far is put on record in a destination on another machine too: a run goes on from there
+    /// where this machine forgot everything
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m", help_heading = WHEN)]
+    checkpoint: Duration,
+
     /// More hashes than BLAKE3, which is always made
     #[arg(long, value_name = "HASH", value_delimiter = ',')]
     hash: Vec<HashArgument>,
@@ -367,6 +372,7 @@ fn request<'a>(
         deadline: arguments.deadline.and_then(|time| Instant::now().checked_add(time)),
         bandwidth: arguments.bwlimit,
         patience: arguments.patience,
+        checkpoint: arguments.checkpoint.max(Duration::from_secs(1)),
         check_space: !arguments.no_space_check,
         options: options(arguments),
         ..plain
@@ -393,6 +399,7 @@ pub(super) fn plain_request<'a>(session: &Session, global: Global, parts: &[Part
         deadline: None,
         bandwidth: None,
         patience: copy::PATIENCE,
+        checkpoint: copy::CHECKPOINT,
         threads: global.threads,
         check_space: true,
         image: image(session),

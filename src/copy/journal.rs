@@ -18,7 +18,7 @@ use crate::sink::local::Folder;
 use crate::sink::{Half, Mark, Token};
 
 /// Its name in offmount's own folder.
-const NAME: &str = "journal.jsonl";
+pub const NAME: &str = "journal.jsonl";
 
 /// Its name while it is written anew.
 const NEW: &str = "journal.new.jsonl";

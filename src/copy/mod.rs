@@ -7,6 +7,7 @@
 
 mod against;
 mod book;
+mod checkpoint;
 mod directory;
 mod done;
 mod dry;
@@ -35,6 +36,7 @@ mod verify;
 pub mod worth;
 
 pub use against::verify_image;
+pub use checkpoint::CHECKPOINT;
 pub use outcome::{Counts, Error, Outcome, Problem, Stopped};
 pub use patience::PATIENCE;
 pub use request::{Chosen, Destination, Hashes, Order, Part, Request, Selection};

@@ -102,6 +102,11 @@ impl Previous {
         killed(killed_count(folder))
     }
 
+    /// The names of the manifests that were set aside.
+    pub fn killed(folder: &Folder) -> impl Iterator<Item = String> {
+        (0..killed_count(folder)).map(killed)
+    }
+
     /// True if there was no earlier run.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()

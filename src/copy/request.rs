@@ -117,6 +117,8 @@ pub struct Request<'a> {
     pub bandwidth: Option<u64>,
     /// How long to try again what may pass, while nothing gets through.
     pub patience: Duration,
+    /// How often what was copied so far is put on record in a destination on another machine too.
+    pub checkpoint: Duration,
     /// How many threads; `None`: one a core.
     pub threads: Option<usize>,
     /// Refuse to begin where the destination has too little room.

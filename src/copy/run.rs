@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::book::Book;
+use super::checkpoint::Keeper;
 use super::directory::Directory;
 use super::done::Done;
 use super::job::Job;
@@ -111,16 +112,16 @@ fn to_directory(
         super::space::check(&local, &prepared.plan, |part, item| prepared.places.path(part, item))?;
     }
     let previous = Previous::read(folder)?;
-    let (outcome, published) = through_folder(request, &local, folder, prepared, &previous, pool, progress)?;
+    let (outcome, published) = through_folder(request, &local, (folder, None), prepared, &previous, pool, progress)?;
     published.map(|()| outcome)
 }
 
-/// Copies what is `prepared` to a store, with the book in a folder of this machine. Also tells whether the manifest could
-/// be given its name.
+/// Copies what is `prepared` to a store, with the book in a folder of this machine, which a keeper puts on record over there.
+/// Also tells whether the manifest could be given its name.
 pub fn through_folder<'a>(
     request: &'a Request<'a>,
     store: &dyn Store,
-    folder: &Folder,
+    (folder, keeper): (&Folder, Option<&Keeper<'_>>),
     prepared: Prepared<'a>,
     previous: &Previous,
     pool: &rayon::ThreadPool,
@@ -138,7 +139,11 @@ pub fn through_folder<'a>(
     let mut book = Book::in_folder(folder, hashes, &header(request))?;
     let known = Some(previous).filter(|previous| !previous.is_empty());
     let job = Job::new(request, hashes, &prepared.places, store, known, Some(&journal), progress);
-    work(&job, &prepared, store.found() != Found::Other, pool, &mut book);
+    let mut copy = || work(&job, &prepared, store.found() != Found::Other, pool, &mut book);
+    match keeper {
+        Some(keeper) => keeper.beside(copy),
+        None => copy(),
+    }
     let stopped = job.why();
     book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
     if !previous.is_empty() {

@@ -11,7 +11,7 @@
 //!    Of a file that it can not hold at all (a device), that is [`Unkept::ITSELF`](crate::node::Unkept::ITSELF).
 //! 5. The manifest is written on this machine while the copy runs (in its state folder), and given to
 //!    [`Store::put_own`] at the end, also where the run stopped early. A run that finds no state here asks
-//!    [`Store::get_own`] for what an earlier one left. offmount's own files go to `.offmount/` below the destination.
+//!    [`Store::get_own`] for what an earlier one left, also for the pieces that one left which never came to an end. offmount's own files go to `.offmount/` below the destination.
 //! 6. Files of at least two parts are resumed: [`super::half`] tells how.
 
 use std::fs::File;
@@ -51,6 +51,12 @@ pub trait Store: Sink + Send {
     /// # Errors
     /// [`Failure`].
     fn put_own(&self, name: &str, file: &File) -> Result<(), Failure>;
+
+    /// Removes one of offmount's own files, if it is there.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn remove_own(&self, name: &str) -> Result<(), Failure>;
 
     /// The names in a directory of the destination; the empty path is its top. `.offmount` may be among them.
     ///

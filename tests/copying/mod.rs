@@ -42,6 +42,7 @@ pub fn copy_with(
         deadline: None,
         bandwidth: None,
         patience: offmount::copy::PATIENCE,
+        checkpoint: offmount::copy::CHECKPOINT,
         threads: Some(2),
         check_space: true,
         image: Image::default(),

@@ -28,6 +28,7 @@ pub struct Proxy {
     /// Where it listens.
     pub port: u16,
     sent: Arc<AtomicU64>,
+    received: Arc<AtomicU64>,
     open: Arc<Mutex<Vec<TcpStream>>>,
     way: Arc<AtomicU8>,
 }
@@ -37,8 +38,9 @@ impl Proxy {
     pub fn before(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let here = listener.local_addr().expect("an address").port();
-        let (sent, open) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let (counter, held, way) = (sent.clone(), open.clone(), Arc::new(AtomicU8::new(0)));
+        let (sent, received) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (open, way) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU8::new(0)));
+        let (there_counter, back_counter, held) = (sent.clone(), received.clone(), open.clone());
         let its_way = way.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -47,17 +49,23 @@ impl Proxy {
                     held.lock().unwrap().push(stream.try_clone().expect("a stream"));
                 }
                 let (client2, server2) = (client.try_clone().expect("a stream"), server.try_clone().expect("a stream"));
-                let (counter, there, back) = (counter.clone(), way.clone(), way.clone());
+                let (counter, there) = (there_counter.clone(), way.clone());
                 std::thread::spawn(move || forward(client, server, &counter, &there));
-                std::thread::spawn(move || forward(server2, client2, &AtomicU64::new(0), &back));
+                let (counter, back) = (back_counter.clone(), way.clone());
+                std::thread::spawn(move || forward(server2, client2, &counter, &back));
             }
         });
-        Proxy { port: here, sent, open, way: its_way }
+        Proxy { port: here, sent, received, open, way: its_way }
     }
 
     /// Bytes that went to the server so far.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that came back so far.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// From now on it goes this way, on all connections.

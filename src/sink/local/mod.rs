@@ -355,6 +355,11 @@ impl Store for Local {
         put().map_err(|error| Failure::of("writing it", error))
     }
 
+    fn remove_own(&self, name: &str) -> Result<(), Failure> {
+        let removed = self.folder.as_ref().map_or(Ok(()), |folder| folder.remove(name));
+        removed.map_err(|error| Failure::of("removing it", error))
+    }
+
     fn names(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
         let handle = self.below.directory(directory).map_err(|e| failed("opening a directory", e))?;
         names(&*handle).map_err(|error| Failure::of("listing a directory", error))

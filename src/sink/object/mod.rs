@@ -314,6 +314,10 @@ impl Store for Objects {
         self.send(name, &mut file)
     }
 
+    fn remove_own(&self, name: &str) -> Result<(), Failure> {
+        self.bucket.delete(&self.own(name))
+    }
+
     fn names(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
         let mut above = self.key(directory);
         if !directory.is_empty() {

@@ -671,6 +671,14 @@ impl Store for Sftp {
         self.success("naming it", &self.rename(&line, &temporary, &place, true)?)
     }
 
+    fn remove_own(&self, name: &str) -> Result<(), Failure> {
+        let place = self.below(format!("{OWN_FOLDER}/{name}").as_bytes());
+        match self.ask(&*self.line()?, &Ask::new(kind::REMOVE).bytes(&place))? {
+            Answer::Status(status::NO_SUCH_FILE, _) => Ok(()),
+            answer => self.success("removing it", &answer),
+        }
+    }
+
     fn names(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
         match self.know(directory)? {
             Some(_) => Ok(self.listing(if is_top(directory) { b"" } else { directory })?.keys().cloned().collect()),

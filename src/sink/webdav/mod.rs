@@ -383,6 +383,12 @@ impl Store for WebDav {
         sending::send_own(self.server.clone(), self.temporary(), name, file)
     }
 
+    fn remove_own(&self, name: &str) -> Result<(), Failure> {
+        let url = self.server.address(format!("{FOLDER}/{name}").as_bytes());
+        let answer = self.server.send("DELETE", &url, &[], b"")?;
+        if answer.status() == 404 { Ok(()) } else { good(answer).map(drop) }
+    }
+
     fn names(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
         Ok(self.list(directory)?.unwrap_or_default().into_keys().collect())
     }
