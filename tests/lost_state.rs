@@ -17,21 +17,32 @@ use std::time::{Duration, Instant};
 use common::{Scratch, run, system};
 use copying::ext4;
 use proxy::Proxy;
-use servers::{free_ports, rclone_webdav, swift};
+use servers::{free_ports, rclone, rclone_webdav, swift};
 use sshd::Sshd;
 
-/// What is done with first, and a large file that is half sent when the machine is lost.
-const FILES: &str =
-    "for i in $(seq 60); do head -c 200000 /dev/urandom > f$i; done; head -c 40000000 /dev/urandom > large";
+/// What is done with first.
+const FILES: &str = "for i in $(seq 30); do head -c 200000 /dev/urandom > f$i; done";
 
-/// Bytes of the small files.
-const SMALL: u64 = 12_000_000;
+/// Bytes of that.
+const SMALL: u64 = 6_000_000;
 
-/// Bytes of all of them.
-const ALL: u64 = 52_000_000;
+/// How a copy is lost.
+struct Loss {
+    /// Bytes of a file that is half sent by then.
+    large: u64,
+    /// When so many bytes were sent.
+    until: u64,
+    /// Bytes a second at most.
+    pace: &'static str,
+    /// What goes on its way between a checkpoint and the end, and what is on the line: nobody knows of that.
+    forgotten: u64,
+}
 
-/// Bytes that go on their way between a checkpoint and the end, and those that are on the line: nobody knows of them.
-const FORGOTTEN: u64 = 12_000_000;
+/// Parts are small, or there are none.
+const SOON: Loss = Loss { large: 20_000_000, until: 16_000_000, pace: "3MiB", forgotten: 6_500_000 };
+
+/// Parts of 5 MiB, of which two are on their way.
+const LATER: Loss = Loss { large: 40_000_000, until: 34_000_000, pace: "6MiB", forgotten: 18_000_000 };
 
 struct Far {
     proxy: Proxy,
@@ -45,9 +56,9 @@ struct Case {
 }
 
 impl Case {
-    fn new() -> Self {
+    fn new(large: u64) -> Self {
         let scratch = Scratch::new();
-        let image = ext4(&scratch, 96 << 20, FILES);
+        let image = ext4(&scratch, 96 << 20, &format!("{FILES}; head -c {large} /dev/urandom > large"));
         Case { scratch, image }
     }
 
@@ -58,14 +69,14 @@ impl Case {
         command
     }
 
-    /// Begins a copy, loses it and all that is known of it here once `until` bytes were sent.
-    fn lose(&self, far: &Far, until: u64) {
+    /// Begins a copy, loses it and all that is known of it here in its middle.
+    fn lose(&self, far: &Far, loss: &Loss) {
         let image = self.image.to_str().unwrap();
-        let slowly = ["--order", "small-first", "--checkpoint", "1s", "--bwlimit", "5MiB"];
+        let slowly = ["--order", "small-first", "--checkpoint", "1s", "--bwlimit", loss.pace];
         let mut command = self.offmount(far, &[&["copy", image, "--to", &far.url][..], &slowly].concat());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let began = Instant::now();
-        while far.proxy.sent() < until {
+        while far.proxy.sent() < loss.until {
             assert!(child.try_wait().unwrap().is_none(), "it was over too soon");
             assert!(began.elapsed() < Duration::from_secs(120), "nothing moves");
             std::thread::sleep(Duration::from_millis(5));
@@ -78,18 +89,18 @@ impl Case {
 
 /// The copy is lost in its middle; `parts`: what was sent of a large file is not lost with it.
 #[track_caller]
-fn goes_on(far: &Far, parts: bool) {
-    let (case, until) = (Case::new(), 34_000_000);
-    case.lose(far, until);
+fn goes_on(far: &Far, loss: &Loss, parts: bool) {
+    let case = Case::new(loss.large);
+    case.lose(far, loss);
     let (sent, received) = (far.proxy.sent(), far.proxy.received());
     let image = case.image.to_str().unwrap();
     let ran = run(&mut case.offmount(far, &["copy", image, "--to", &far.url]), b"").exits(0);
     let (sent, received) = (far.proxy.sent() - sent, far.proxy.received() - received);
     assert!(ran.text().contains("already there"), "{ran:?}");
-    let most = if parts { ALL - until } else { ALL - SMALL } + FORGOTTEN;
+    let most = loss.large + loss.forgotten - if parts { loss.until - SMALL } else { 0 };
     println!("{}: {sent} bytes sent, {received} received", far.url);
     assert!(sent < most, "{sent} bytes were sent again");
-    assert!(received < FORGOTTEN * 3 / 4, "{received} bytes were read back");
+    assert!(received < SMALL * 3 / 4, "{received} bytes were read back");
     run(&mut case.offmount(far, &["verify", "--to", &far.url]), b"").exits(0);
 }
 
@@ -98,7 +109,7 @@ fn sftp() {
     let (sshd, there) = (Sshd::start(), Scratch::new());
     let proxy = Proxy::before(sshd.port);
     let url = sshd.url(proxy.port, &there.join("copy"));
-    goes_on(&Far { proxy, url, settings: vec![("OFFMOUNT_SSH", sshd.ssh("ssh"))] }, true);
+    goes_on(&Far { proxy, url, settings: vec![("OFFMOUNT_SSH", sshd.ssh("ssh"))] }, &SOON, true);
     let own = fs::read_dir(there.join("copy/.offmount")).unwrap().flatten().map(|it| it.file_name());
     let mut own: Vec<_> = own.map(|name| name.into_string().unwrap()).collect();
     own.sort();
@@ -111,14 +122,23 @@ fn swift_and_s3() {
     let proxy = Proxy::before(server.port);
     let auth = format!("http://127.0.0.1:{}/auth/v1.0", proxy.port);
     let settings = vec![("ST_AUTH", auth), ("ST_USER", "test:tester".into()), ("ST_KEY", "testing".into())];
-    goes_on(&Far { proxy, url: "swift://lost/x".into(), settings }, true);
+    let swift = Far { proxy, url: "swift://lost/x".into(), settings };
     let proxy = Proxy::before(server.port);
     let settings = vec![
         ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", proxy.port)),
         ("AWS_ACCESS_KEY_ID", "test:tester".into()),
         ("AWS_SECRET_ACCESS_KEY", "testing".into()),
     ];
-    goes_on(&Far { proxy, url: "s3://lost/y".into(), settings }, true);
+    let remote = format!(
+        ":s3,provider=Other,access_key_id='test:tester',secret_access_key=testing,endpoint='http://127.0.0.1:{}',force_path_style=true:",
+        server.port
+    );
+    run(rclone().args(["mkdir", &format!("{remote}bucket")]), b"").exits(0);
+    let s3 = Far { proxy, url: "s3://bucket/y".into(), settings };
+    std::thread::scope(|scope| {
+        scope.spawn(|| goes_on(&swift, &LATER, true));
+        scope.spawn(|| goes_on(&s3, &LATER, true));
+    });
 }
 
 #[test]
@@ -127,6 +147,6 @@ fn webdav() {
     let _server = rclone_webdav(served.path(), port);
     let proxy = Proxy::before(port);
     let url = format!("webdav://user@127.0.0.1:{}/copy", proxy.port);
-    goes_on(&Far { proxy, url, settings: vec![("OFFMOUNT_WEBDAV_PASSWORD", "word".into())] }, false);
+    goes_on(&Far { proxy, url, settings: vec![("OFFMOUNT_WEBDAV_PASSWORD", "word".into())] }, &SOON, false);
     assert_eq!(fs::read_dir(served.join("copy/.offmount")).unwrap().count(), 3);
 }

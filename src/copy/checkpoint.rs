@@ -26,7 +26,7 @@ pub const CHECKPOINT: Duration = Duration::from_secs(120);
 const PIECE: usize = 4 << 20;
 
 /// Between two checkpoints passes so many times what one takes: they are not to slow the copy down.
-const SELDOM: u32 = 20;
+const SELDOM: u32 = 5;
 
 /// What is put there is gathered under this name here.
 const GATHERED: &str = "piece.jsonl";
