@@ -75,8 +75,8 @@ pub struct ContentRead {
 }
 
 impl Job<'_> {
-    /// Copies a batch of files of one part.
-    pub fn copy_files(&self, batch: &[Planned], lane: &mut Lane) -> Done {
+    /// Copies a batch of files of one part. `whole`: the directory that they are all the files of.
+    pub fn copy_files(&self, batch: &[Planned], whole: Option<ItemId>, lane: &mut Lane) -> Done {
         let mut done = Done::new(self.hashes);
         let part = batch[0].part;
         let opened = if self.is_stopped() { None } else { self.open_batch(part, batch) };
@@ -84,29 +84,57 @@ impl Job<'_> {
             batch.iter().for_each(|file| done.add(&self.left(part, file.item)));
             return done;
         };
-        lane.ahead.forget();
-        let mut read_ahead_until = 0;
-        for (i, (file, it)) in batch.iter().zip(&opened).enumerate() {
-            let Some(it) = it else {
-                done.add(&self.nothing_left_of(part, file.item));
-                continue;
-            };
-            if i >= read_ahead_until {
-                read_ahead_until = self.read_ahead(part, &opened, i, lane);
+        let directory = whole.map(|item| self.places.path(part, item));
+        match directory.filter(|directory| self.sink.begin_whole(directory)) {
+            None => self.copy_each(batch, &opened, lane, |file, record| self.settled(file, &record, &mut done)),
+            Some(directory) => {
+                let mut records = Vec::with_capacity(batch.len());
+                self.copy_each(batch, &opened, lane, |_, record| records.push(record));
+                if self.sink.end_whole(&directory).is_err() {
+                    // Somebody else made something there: file by file, then.
+                    records.clear();
+                    self.copy_each(batch, &opened, lane, |_, record| records.push(record));
+                }
+                batch.iter().zip(&records).for_each(|(file, record)| self.settled(file, record, &mut done));
             }
-            let record = self.copy_file(file, it, lane);
-            if record.status == Status::Copied {
-                done.counts.bytes += file.bytes;
-            }
-            if file.linked {
-                self.remember(part, file.item, &record);
-            }
-            done.add(&record);
         }
         let long = |file: &&Planned| file.bytes > BUFFER as u64;
         self.progress.advance(batch.iter().filter(|file| !long(file)).map(|file| file.bytes).sum());
         self.progress.files(batch.len() as u64);
         done
+    }
+
+    /// Copies the files of a batch one after the other, and hands on what each came to.
+    fn copy_each(
+        &self,
+        batch: &[Planned],
+        opened: &[Option<Opened<'_>>],
+        lane: &mut Lane,
+        mut then: impl FnMut(&Planned, Record),
+    ) {
+        lane.ahead.forget();
+        let mut read_ahead_until = 0;
+        for (i, (file, it)) in batch.iter().zip(opened).enumerate() {
+            let Some(it) = it else {
+                then(file, self.nothing_left_of(file.part, file.item));
+                continue;
+            };
+            if i >= read_ahead_until {
+                read_ahead_until = self.read_ahead(file.part, opened, i, lane);
+            }
+            then(file, self.copy_file(file, it, lane));
+        }
+    }
+
+    /// Takes down what a file came to.
+    fn settled(&self, file: &Planned, record: &Record, done: &mut Done) {
+        if record.status == Status::Copied {
+            done.counts.bytes += file.bytes;
+        }
+        if file.linked {
+            self.remember(file.part, file.item, record);
+        }
+        done.add(record);
     }
 
     /// Nodes and maps of a batch; `None` where the source is gone.

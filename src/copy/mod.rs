@@ -6,6 +6,7 @@
 //! the manifest in the order of the plan, whatever the number of threads (`order`, `book`).
 
 mod against;
+mod batch;
 mod book;
 mod checkpoint;
 mod directory;

@@ -102,6 +102,11 @@ impl<'a> Places<'a> {
         !self.covered.is_empty() && self.covered.contains(&(part, item))
     }
 
+    /// True for an item that goes elsewhere than below its directory, under its own name.
+    pub fn is_moved(&self, part: u16, item: ItemId) -> bool {
+        !self.moved.is_empty() && self.moved.contains_key(&(part, item))
+    }
+
     /// True for what lies below a mount point, hidden by what is mounted there.
     pub fn is_hidden(&self, part: u16, item: ItemId) -> bool {
         let at = &self.parts[usize::from(part)].at;

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::batch::Wholes;
 use super::place::Places;
 use super::select::{Mark, Selected};
 use super::{Error, Order, Part, Request, worth};
@@ -13,12 +14,6 @@ use crate::tree::ItemId;
 
 /// Nodes asked for at a time.
 const CHUNK: usize = 2048;
-
-/// Files of a batch at most: what one lane takes at a time.
-const BATCH_FILES: usize = 128;
-
-/// Bytes of a batch, from which on no further file is added.
-const BATCH_BYTES: u64 = 1 << 20;
 
 /// One thing to copy that is no directory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -56,6 +51,8 @@ pub struct Plan {
     pub files: Vec<Planned>,
     /// Further names, in the order of the tree.
     pub links: Vec<Link>,
+    /// Small directories whose files are copied together.
+    pub wholes: Wholes,
     /// Bytes to read.
     pub bytes: u64,
     /// Paths left out by time or size.
@@ -70,7 +67,14 @@ impl Plan {
         selected: &mut Selected,
         progress: &dyn Progress,
     ) -> Result<Self, Error> {
-        let mut plan = Plan { directories: Vec::new(), files: Vec::new(), links: Vec::new(), bytes: 0, filtered: 0 };
+        let mut plan = Plan {
+            directories: Vec::new(),
+            files: Vec::new(),
+            links: Vec::new(),
+            wholes: Wholes::new(),
+            bytes: 0,
+            filtered: 0,
+        };
         let wanted: usize = request.parts.iter().map(|part| part.tree.len()).sum();
         progress.stage("planning", Some(wanted as u64), Unit::Items);
         for (n, part) in (0u16..).zip(&request.parts) {
@@ -142,24 +146,6 @@ impl Plan {
         let directories = part.tree.items().filter(|&item| part.tree.kind(item) == Kind::Directory);
         let used = directories.filter(|&item| selected.mark(n, item) != Mark::No && !places.is_covered(n, item));
         self.directories.extend(used.map(|item| (n, item)));
-    }
-
-    /// The files cut into batches of neighbours, each of one part.
-    pub fn batches(&self) -> Vec<std::ops::Range<usize>> {
-        let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, 0u64);
-        for (i, file) in self.files.iter().enumerate() {
-            let other = file.part != self.files[begin].part;
-            let large = bytes.saturating_add(file.bytes) > BATCH_BYTES;
-            if i > begin && (other || large || i - begin >= BATCH_FILES) {
-                batches.push(begin..i);
-                (begin, bytes) = (i, 0);
-            }
-            bytes = bytes.saturating_add(file.bytes);
-        }
-        if begin < self.files.len() {
-            batches.push(begin..self.files.len());
-        }
-        batches
     }
 }
 

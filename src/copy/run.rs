@@ -107,7 +107,8 @@ fn to_directory(
     let cannot = |error| Error::Destination(format!("opening {}", path.display()), error);
     let local = Local::open(path).map_err(cannot)?.ok_or(Error::Busy)?;
     let folder = local.folder().ok_or(Error::Busy)?;
-    let prepared = pool.install(|| Prepared::new(request, local.limits().name_max, progress))?;
+    let mut prepared = pool.install(|| Prepared::new(request, local.limits().name_max, progress))?;
+    prepared.plan.gather(&request.parts, &prepared.places);
     if request.check_space {
         super::space::check(&local, &prepared.plan, |part, item| prepared.places.path(part, item))?;
     }
@@ -220,8 +221,10 @@ fn work(job: &Job<'_>, prepared: &Prepared<'_>, ours: bool, pool: &rayon::Thread
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
 
     job.progress.stage("copying", Some(plan.bytes), Unit::Bytes);
-    let batches = plan.batches();
-    in_lanes(pool, lanes, &batches, book, Lane::new, |range, lane| job.copy_files(&plan.files[range], lane));
+    let batches = plan.batches(&job.request.parts);
+    in_lanes(pool, lanes, &batches, book, Lane::new, |batch, lane| {
+        job.copy_files(&plan.files[batch.files], batch.whole, lane)
+    });
     let links = ranges(plan.links.len());
     in_lanes(pool, lanes, &links, book, Lane::new, |range, lane| job.make_links(&plan.links[range], lane));
 

@@ -225,6 +225,20 @@ pub trait Sink: Sync {
     /// [`Failure`].
     fn directory(&self, entry: &Entry<'_>) -> Result<(), Failure>;
 
+    /// Begins to make all that is in a directory of this run, one entry after the other: files, then, need no other name
+    /// until they are complete, for the directory appears when all of them are. False where that makes no difference.
+    fn begin_whole(&self, _directory: &[u8]) -> bool {
+        false
+    }
+
+    /// Makes a directory appear, with all that was made in it since [`Sink::begin_whole`].
+    ///
+    /// # Errors
+    /// [`Failure`]. Nothing of it is there then.
+    fn end_whole(&self, _directory: &[u8]) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// In parts of how many bytes a file of this size is sent, if it can be gone on with after an interruption.
     fn part_size(&self, _size: u64) -> Option<u64> {
         None

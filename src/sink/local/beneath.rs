@@ -108,7 +108,8 @@ impl Beneath {
         Ok(dir)
     }
 
-    fn remember(&self, path: &[u8], dir: Arc<OwnedFd>) {
+    /// Keeps the handle of a directory under its path, instead of what was kept there.
+    pub fn remember(&self, path: &[u8], dir: Arc<OwnedFd>) {
         self.cache().insert(path.into(), dir);
     }
 

@@ -11,7 +11,7 @@ use rustix::fs::{
 use rustix::io::{Errno, pread, pwrite};
 
 use super::super::{Committed, Drain, Entry, Failure, Half, Mark, Token};
-use super::{Folder, Local, failed, stands};
+use super::{Folder, Local, Spot, failed, stands};
 
 /// What the destination's filesystem turned out to be able to do; all of it until it refuses.
 pub struct Ways {
@@ -34,6 +34,8 @@ pub struct Writing<'a> {
     parent: Arc<OwnedFd>,
     name: &'a [u8],
     file: OwnedFd,
+    /// Its own name, where nobody sees it yet.
+    unseen: Option<Unseen<'a>>,
     /// Its name among the temporaries, where it has one.
     temporary: Option<Temporary<'a>>,
     end: u64,
@@ -65,7 +67,25 @@ impl Drop for Temporary<'_> {
     }
 }
 
+/// The own name of a file in a directory out of sight, removed when dropped.
+struct Unseen<'a> {
+    directory: Arc<OwnedFd>,
+    name: &'a [u8],
+    is_kept: bool,
+}
+
+impl Drop for Unseen<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let _ = unlinkat(&*self.directory, self.name, AtFlags::empty());
+        }
+    }
+}
+
 const WRITE: OFlags = OFlags::WRONLY.union(OFlags::CLOEXEC);
+
+/// What has a name from the start.
+const NEW: OFlags = WRITE.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW);
 
 /// What is gone on with is read, too.
 const CHANGE: OFlags = OFlags::RDWR.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
@@ -73,22 +93,43 @@ const CHANGE: OFlags = OFlags::RDWR.union(OFlags::CLOEXEC).union(OFlags::NOFOLLO
 impl<'a> Writing<'a> {
     /// A new file for `entry`, or what `half` left of it.
     pub fn begin(local: &'a Local, entry: &'a Entry<'a>, half: Option<&Half>) -> Result<Self, Failure> {
-        let (parent, name) = local.below.parent(entry.path).map_err(|e| failed("opening its directory", e))?;
+        let Spot { parent, name, is_seen } = local.spot(entry.path)?;
         let mode = Mode::from_raw_mode(u32::from(entry.node.mode) & 0o777);
+        let writing = |file, parent| Writing {
+            local,
+            entry,
+            parent,
+            name,
+            file,
+            unseen: None,
+            temporary: None,
+            end: 0,
+            held: 0,
+            told: 0,
+        };
         if let Some(folder) = local.folder.as_ref().filter(|_| entry.node.size >= LARGE) {
             let (file, temporary, held) = large(folder, entry.path, mode, half)?;
             let temporary = Some(temporary);
-            return Ok(Writing { local, entry, parent, name, file, temporary, end: held, held, told: held });
+            return Ok(Writing { temporary, end: held, held, told: held, ..writing(file, parent) });
+        }
+        // A twin by another spelling may stand there: then as usual.
+        if !is_seen && let Ok(file) = openat(&parent, name, NEW, mode) {
+            let unseen = Some(Unseen { directory: parent.clone(), name, is_kept: false });
+            return Ok(Writing { unseen, ..writing(file, parent) });
         }
         let (file, temporary) = match nameless(local, &parent, mode)? {
             Some(file) => (file, None),
             None => named(local, mode)?,
         };
-        Ok(Writing { local, entry, parent, name, file, temporary, end: 0, held: 0, told: 0 })
+        Ok(Writing { temporary, ..writing(file, parent) })
     }
 
     /// Gives the complete file its name.
-    fn appear(&self) -> Result<(), Errno> {
+    fn appear(&mut self) -> Result<(), Errno> {
+        if let Some(unseen) = &mut self.unseen {
+            unseen.is_kept = true;
+            return Ok(());
+        }
         match &self.temporary {
             Some(temporary) => rename_new((temporary.directory, temporary.name.as_bytes()), (&self.parent, self.name)),
             None => self.link(&self.parent, self.name),
@@ -165,8 +206,7 @@ fn named(local: &Local, mode: Mode) -> Result<(OwnedFd, Option<Temporary<'_>>), 
         return Err(Failure::Refused("the destination is not open to write".into()));
     };
     let (directory, name) = folder.temporary();
-    let file = openat(directory, &*name, WRITE | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW, mode)
-        .map_err(|e| failed("making a file", e))?;
+    let file = openat(directory, &*name, NEW, mode).map_err(|e| failed("making a file", e))?;
     Ok((file, Some(Temporary { directory, name, is_kept: false })))
 }
 

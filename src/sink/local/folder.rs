@@ -42,10 +42,35 @@ impl Folder {
     pub fn sweep(&self, kept: &[&str]) -> io::Result<()> {
         for name in names(&self.temporary)? {
             if !kept.iter().any(|kept| kept.as_bytes() == name) {
-                unlinkat(&self.temporary, &name[..], AtFlags::empty())?;
+                match unlinkat(&self.temporary, &name[..], AtFlags::empty()) {
+                    Err(Errno::ISDIR | Errno::PERM) => self.remove_directory(&name)?,
+                    done => done?,
+                }
             }
         }
         Ok(())
+    }
+
+    /// Makes a directory among the temporaries, for us alone, and tells its name.
+    ///
+    /// # Errors
+    /// Those of making and opening.
+    pub fn make_directory(&self) -> Result<(OwnedFd, String), Errno> {
+        let (temporaries, name) = self.temporary();
+        mkdirat(temporaries, &*name, Mode::RWXU)?;
+        Ok((openat(temporaries, &*name, DIRECTORY, Mode::empty())?, name))
+    }
+
+    /// Removes a directory of the temporaries, with the files in it.
+    ///
+    /// # Errors
+    /// Those of removing.
+    pub fn remove_directory(&self, name: &[u8]) -> io::Result<()> {
+        let directory = openat(&self.temporary, name, DIRECTORY, Mode::empty())?;
+        for file in names(&directory)? {
+            unlinkat(&directory, &file[..], AtFlags::empty())?;
+        }
+        Ok(unlinkat(&self.temporary, name, AtFlags::REMOVEDIR)?)
     }
 
     /// The directory of temporaries.

@@ -1,7 +1,8 @@
 //! A directory of this machine: [`Local`].
 //!
 //! Everything is done below handles of directories (`beneath`), so no link is ever followed. A file has no name until it
-//! is complete: it is written nameless (`O_TMPFILE`, see open(2)) and then linked; where a filesystem can not do that, and
+//! is complete: it is written nameless (`O_TMPFILE`, see open(2)) and then linked, or the whole directory is out of sight until all
+//! its files are ([`unseen`]); where a filesystem can not do that, and
 //! for large files that are gone on with after an interruption, it is written in [`Folder`] and renamed.
 
 mod attributes;
@@ -9,6 +10,7 @@ mod beneath;
 mod file;
 mod folder;
 mod standing;
+mod unseen;
 
 pub use beneath::{Beneath, is_plain};
 pub use folder::{Folder, names};
@@ -19,7 +21,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, linkat, makedev, mkdirat, mknodat, openat, renameat, symlinkat, unlinkat,
@@ -42,7 +44,16 @@ pub struct Local {
     older: Mutex<HashSet<[u8; 16]>>,
     /// Some directory hands down group or ACL to what is made in it.
     hands_down: AtomicBool,
+    unseen: unseen::Unseen,
     ways: file::Ways,
+}
+
+/// Where something is made: a directory, and the name in it.
+struct Spot<'p> {
+    parent: Arc<OwnedFd>,
+    name: &'p [u8],
+    /// Everybody sees what is made there.
+    is_seen: bool,
 }
 
 impl Local {
@@ -70,6 +81,7 @@ impl Local {
             folder: Some(folder),
             maker: Maker::this(),
             older: Mutex::default(),
+            unseen: unseen::Unseen::default(),
             ways: file::Ways::default(),
         };
         if found != Found::Empty {
@@ -92,6 +104,7 @@ impl Local {
             name_max: 255,
             older: Mutex::default(),
             hands_down: AtomicBool::new(false),
+            unseen: unseen::Unseen::default(),
             ways: file::Ways::default(),
         })
     }
@@ -137,6 +150,15 @@ impl Local {
             }
         }
         Ok(())
+    }
+
+    /// Where what is to stand at `path` is made.
+    fn spot<'p>(&self, path: &'p [u8]) -> Result<Spot<'p>, Failure> {
+        if let Some((parent, name)) = self.unseen.parent(path) {
+            return Ok(Spot { parent, name, is_seen: false });
+        }
+        let (parent, name) = self.below.parent(path).map_err(|e| failed("opening its directory", e))?;
+        Ok(Spot { parent, name, is_seen: true })
     }
 
     fn note_older(&self, path: &[u8]) {
@@ -272,6 +294,20 @@ impl Sink for Local {
         Ok(())
     }
 
+    fn begin_whole(&self, directory: &[u8]) -> bool {
+        match &self.folder {
+            Some(folder) if !self.inherits() && !self.is_older(directory) => self.unseen.begin(folder, directory),
+            _ => false,
+        }
+    }
+
+    fn end_whole(&self, directory: &[u8]) -> Result<(), Failure> {
+        let (Some(folder), Ok((parent, name))) = (&self.folder, self.below.parent(directory)) else { return Ok(()) };
+        let Some(handle) = self.unseen.end(folder, directory, (&parent, name))? else { return Ok(()) };
+        self.below.remember(directory, handle);
+        Ok(())
+    }
+
     fn part_size(&self, size: u64) -> Option<u64> {
         (self.folder.is_some() && size >= file::LARGE).then_some(file::PART)
     }
@@ -287,7 +323,7 @@ impl Sink for Local {
     }
 
     fn special(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
-        let (parent, name) = self.below.parent(entry.path).map_err(|e| failed("opening its directory", e))?;
+        let Spot { parent, name, .. } = self.spot(entry.path)?;
         let node = entry.node;
         let mode = Mode::from_raw_mode(u32::from(node.mode) & 0o777);
         let (major, minor) = node.device.unwrap_or_default();
