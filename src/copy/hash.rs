@@ -28,6 +28,14 @@ impl Hasher {
         }
     }
 
+    /// Forgets what was hashed.
+    pub fn reset(&mut self) {
+        self.blake3.reset();
+        self.sha256.iter_mut().for_each(Digest::reset);
+        self.sha1.iter_mut().for_each(Digest::reset);
+        self.md5.iter_mut().for_each(Digest::reset);
+    }
+
     /// The bytes that follow.
     pub fn update(&mut self, bytes: &[u8]) {
         self.blake3.update(bytes);
@@ -56,13 +64,15 @@ impl Hasher {
         true
     }
 
-    /// The hashes of all that was hashed.
-    pub fn finish(self) -> Digests {
+    /// The hashes of all that was hashed; nothing is hashed then.
+    pub fn finish(&mut self) -> Digests {
+        let blake3 = self.blake3.finalize().into();
+        self.blake3.reset();
         Digests {
-            blake3: Some(self.blake3.finalize().into()),
-            sha256: self.sha256.map(|hash| hash.finalize().into()),
-            sha1: self.sha1.map(|hash| hash.finalize().into()),
-            md5: self.md5.map(|hash| hash.finalize().into()),
+            blake3: Some(blake3),
+            sha256: self.sha256.as_mut().map(|hash| hash.finalize_reset().into()),
+            sha1: self.sha1.as_mut().map(|hash| hash.finalize_reset().into()),
+            md5: self.md5.as_mut().map(|hash| hash.finalize_reset().into()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One lane of a run: reads, hashes and writes batch after batch.
 
+use super::Hashes;
 use super::done::Done;
 use super::hash::Hasher;
 use super::job::{Halt, Job};
@@ -35,14 +36,15 @@ pub const TARGET: usize = 4096;
 pub struct Lane {
     buffer: Vec<u8>,
     ahead: Ahead,
+    hasher: Hasher,
     /// Bytes that the attempt at the present file handed to the destination.
     written: u64,
 }
 
 impl Lane {
     /// Buffers, empty.
-    pub fn new() -> Self {
-        Lane { buffer: vec![0; BUFFER], ahead: Ahead::default(), written: 0 }
+    pub fn new(hashes: Hashes) -> Self {
+        Lane { buffer: vec![0; BUFFER], ahead: Ahead::default(), hasher: Hasher::new(hashes), written: 0 }
     }
 }
 
@@ -303,9 +305,10 @@ impl Job<'_> {
         lane: &mut Lane,
         mut drain: Option<&mut (dyn Drain + '_)>,
     ) -> Result<ContentRead, Halt> {
-        let (mut hasher, mut lost) = (Hasher::new(self.hashes), Spans::new());
+        let mut lost = Spans::new();
         let data_only = is_nearly_all_hole(runs);
-        let Lane { buffer, ahead, written } = lane;
+        let Lane { buffer, ahead, hasher, written } = lane;
+        hasher.reset();
         let held = drain.as_ref().map_or(0, |drain| drain.held());
         for run in runs {
             let span = run.span();

@@ -222,11 +222,23 @@ fn work(job: &Job<'_>, prepared: &Prepared<'_>, ours: bool, pool: &rayon::Thread
 
     job.progress.stage("copying", Some(plan.bytes), Unit::Bytes);
     let batches = plan.batches(&job.request.parts);
-    in_lanes(pool, lanes, &batches, book, Lane::new, |batch, lane| {
-        job.copy_files(&plan.files[batch.files], batch.whole, lane)
-    });
+    in_lanes(
+        pool,
+        lanes,
+        &batches,
+        book,
+        || Lane::new(job.hashes),
+        |batch, lane| job.copy_files(&plan.files[batch.files], batch.whole, lane),
+    );
     let links = ranges(plan.links.len());
-    in_lanes(pool, lanes, &links, book, Lane::new, |range, lane| job.make_links(&plan.links[range], lane));
+    in_lanes(
+        pool,
+        lanes,
+        &links,
+        book,
+        || Lane::new(job.hashes),
+        |range, lane| job.make_links(&plan.links[range], lane),
+    );
 
     job.progress.stage("finishing directories", Some(plan.directories.len() as u64), Unit::Items);
     let made: Vec<Directory> = plan.directories.iter().filter(|dir| !failed.contains(dir)).copied().collect();
