@@ -61,7 +61,7 @@ pub struct Sniffed {
 }
 
 /// A filesystem found by searching.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Candidate {
     /// What its header says, or what was inferred.
     pub sniffed: Sniffed,
@@ -73,20 +73,32 @@ pub struct Candidate {
     pub evidence: String,
     /// 0 to 100.
     pub confidence: u8,
+    /// What the search saw.
+    pub lead: search::Lead,
 }
 
-/// The devices of a filesystem, in its own order; some perhaps missing.
-pub struct Members(pub Vec<Option<Source>>);
+/// What a filesystem is opened from.
+pub struct Members {
+    /// Its devices, in its own order; some perhaps missing.
+    pub devices: Vec<Option<Source>>,
+    /// What a search of the first one saw.
+    pub lead: search::Lead,
+}
 
 impl Members {
     /// A filesystem on one device.
     pub fn one(source: Source) -> Self {
-        Members(vec![Some(source)])
+        Members { devices: vec![Some(source)], lead: search::Lead::default() }
+    }
+
+    /// The filesystem on one device that a search led to.
+    pub fn found(source: Source, lead: search::Lead) -> Self {
+        Members { lead, ..Members::one(source) }
     }
 
     /// The first device.
     pub fn first(&self) -> Option<&Source> {
-        self.0.first().and_then(Option::as_ref)
+        self.devices.first().and_then(Option::as_ref)
     }
 }
 

@@ -2,8 +2,11 @@
 //! reads ([`spare`]); else in one pass over the source, in which every driver looks at every chunk ([`candidates`]).
 
 use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
 
 use super::{Candidate, Driver, pass};
+use crate::bytes::Span;
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone};
 
@@ -14,7 +17,7 @@ const CERTAIN: u8 = 85;
 const SECTOR: u64 = 512;
 
 /// What is seen in a pass over a source.
-pub trait Sightings: Default + Send + 'static {
+pub trait Sightings: Default + Send + Sync + 'static {
     /// What a chunk shows that begins at `at`, zeros where it is unreadable. Called on any thread.
     fn look(source: &Source, at: u64, chunk: &[u8]) -> Self;
 
@@ -25,21 +28,38 @@ pub trait Sightings: Default + Send + 'static {
 /// Sightings that tell of filesystems.
 pub trait Telling: Sightings {
     /// The filesystems that all of it speaks for, the best first.
-    fn candidates(self, source: &Source, progress: &dyn Progress) -> Found;
+    fn candidates(&self, source: &Source, progress: &dyn Progress) -> Found;
 }
 
 /// Filesystems found, or that the source is gone.
 type Found = Result<Vec<Candidate>, SourceGone>;
 
 /// Sightings of some driver.
-type Seen = Box<dyn Any + Send>;
+type Seen = Box<dyn Any + Send + Sync>;
+
+/// What a search saw of a filesystem: its driver, opening it, need not search again.
+#[derive(Clone, Default)]
+pub struct Lead(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Lead {
+    /// The sightings, if they are of this kind.
+    pub fn sightings<S: Sightings>(&self) -> Option<Arc<S>> {
+        self.0.clone()?.downcast().ok()
+    }
+}
+
+impl fmt::Debug for Lead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Lead" } else { "no lead" })
+    }
+}
 
 /// How one driver searches.
 pub struct Search {
     none: fn() -> Seen,
     look: fn(&Source, u64, &[u8]) -> Seen,
     add: fn(&mut Seen, Seen),
-    candidates: fn(Seen, &Source, &dyn Progress) -> Found,
+    candidates: fn(&Lead, &Source, &dyn Progress) -> Found,
 }
 
 impl Search {
@@ -54,9 +74,9 @@ impl Search {
                     all.add(*later);
                 }
             },
-            candidates: |all, source, progress| match all.downcast::<S>() {
-                Ok(all) => all.candidates(source, progress),
-                Err(_) => Ok(Vec::new()),
+            candidates: |all, source, progress| match all.sightings::<S>() {
+                Some(all) => all.candidates(source, progress),
+                None => Ok(Vec::new()),
             },
         }
     }
@@ -109,8 +129,13 @@ pub fn candidates(
         }
     })?;
     for (&driver, all) in drivers.iter().zip(all) {
-        let some = (driver.search.candidates)(all, source, progress)?;
-        found.extend(some.into_iter().map(|candidate| (driver, candidate)));
+        let lead = Lead(Some(Arc::from(all)));
+        for candidate in (driver.search.candidates)(&lead, source, progress)? {
+            // Places in what was seen are places on the source that was searched.
+            let is_all = candidate.span == Span::new(0, source.len()) && candidate.missing == 0;
+            let lead = if is_all { lead.clone() } else { Lead::default() };
+            found.push((driver, Candidate { lead, ..candidate }));
+        }
     }
     Ok(found)
 }

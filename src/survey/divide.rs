@@ -156,8 +156,8 @@ fn unlisted(source: &Source, table: &Table, log: &mut Log, progress: &dyn Progre
 
 /// What the search of a volume's bytes gave.
 fn searched(found: &Found) -> Searched {
-    let missing = found.missing;
-    found.driver.map_or(Searched::NotYet, |driver| Searched::Found { driver, missing })
+    let (missing, lead) = (found.missing, found.lead.clone());
+    found.driver.map_or(Searched::NotYet, |driver| Searched::Found { driver, missing, lead })
 }
 
 fn noted(found: Vec<Found>, code: Code, log: &mut Log) -> Vec<Place> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Content;
 use crate::bytes::Spans;
+use crate::fs::search::Lead;
 use crate::fs::{Candidate, DRIVERS, Driver, Members, OpenOptions, Sniffed, search};
 use crate::progress::Progress;
 use crate::source::{Headless, ReadAt, Source, SourceGone, Window};
@@ -34,12 +35,12 @@ impl Identity {
 }
 
 /// What a search of a volume's bytes gave.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Searched {
     /// There was none.
     NotYet,
     /// A filesystem of this driver, from the first byte on, or from so many bytes before it.
-    Found { driver: &'static Driver, missing: u64 },
+    Found { driver: &'static Driver, missing: u64, lead: Lead },
     /// Nothing that is believed.
     Nothing,
 }
@@ -114,9 +115,9 @@ fn open_headless(
     let candidates = match searched {
         _ if options.strict => return Ok(None),
         Searched::Nothing => Vec::new(),
-        Searched::Found { driver, missing } => {
+        Searched::Found { driver, missing, lead } => {
             let whole = with_beginning(source, missing);
-            return Ok((driver.open)(&Members::one(whole), options, progress)?.map(Content::FileSystem));
+            return Ok((driver.open)(&Members::found(whole, lead), options, progress)?.map(Content::FileSystem));
         }
         Searched::NotYet => scan(source, progress)?,
     };
@@ -126,7 +127,7 @@ fn open_headless(
             _ => Arc::new(Window::new(source.clone(), candidate.span)),
         };
         let whole = with_beginning(&window, candidate.missing);
-        if let Some(fs) = (driver.open)(&Members::one(whole), options, progress)? {
+        if let Some(fs) = (driver.open)(&Members::found(whole, candidate.lead), options, progress)? {
             return Ok(Some(Content::FileSystem(fs)));
         }
     }

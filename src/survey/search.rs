@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::identify::{identify_start, scan};
 use crate::bytes::{Span, Spans};
+use crate::fs::search::Lead;
 use crate::fs::{Candidate, DRIVERS, Driver, search};
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, Window};
@@ -29,6 +30,8 @@ pub(super) struct Found {
     pub driver: Option<&'static Driver>,
     /// Bytes of it that are missing before its span.
     pub missing: u64,
+    /// What the search saw.
+    pub lead: Lead,
 }
 
 /// Where volumes begin in `span`, by their headers.
@@ -40,7 +43,7 @@ pub(super) fn volumes_in(source: &Source, span: Span, progress: &dyn Progress) -
         let size = match volume_at(source, Span { start: at, end: span.end })? {
             Some(size) => {
                 let end = at.saturating_add(size).min(span.end);
-                found.push(Found { span: Span { start: at, end }, driver: None, missing: 0 });
+                found.push(Found { span: Span { start: at, end }, driver: None, missing: 0, lead: Lead::default() });
                 size
             }
             None => 0,
@@ -60,15 +63,16 @@ pub(super) fn volumes_on(source: &Source, progress: &dyn Progress) -> Result<Vec
     if let Some((driver, candidate)) = spare.into_iter().find(|(_, candidate)| candidate.span.end >= disk.end / 10 * 9)
     {
         // The copies of its headers say that it fills the disk.
-        let Candidate { span, missing, .. } = candidate;
-        return Ok(vec![Found { span, driver: Some(driver), missing }]);
+        let Candidate { span, missing, lead, .. } = candidate;
+        return Ok(vec![Found { span, driver: Some(driver), missing, lead }]);
     }
     let mut all = volumes_in(source, disk, progress)?;
     let scanned = without_guesses(scan(source, progress)?);
-    all.extend(scanned.into_iter().map(|(driver, Candidate { span, missing, .. })| Found {
+    all.extend(scanned.into_iter().map(|(driver, Candidate { span, missing, lead, .. })| Found {
         span,
         driver: Some(driver),
         missing,
+        lead,
     }));
     // A volume inside another one (a disk image in a file) begins later.
     all.sort_by_key(|found| (found.span.start, std::cmp::Reverse(found.span.end)));

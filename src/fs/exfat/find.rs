@@ -8,7 +8,7 @@ use super::open::{BOOT, sniffed};
 use super::salvage::infer::{Clues, Inferred};
 use crate::bytes::Span;
 use crate::fs::Candidate;
-use crate::fs::search::{Sightings, Telling};
+use crate::fs::search::{Lead, Sightings, Telling};
 use crate::progress::Progress;
 use crate::source::{Source, SourceGone, read_whole};
 
@@ -55,7 +55,7 @@ impl Sightings for Headers {
 }
 
 impl Telling for Headers {
-    fn candidates(self, source: &Source, _: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
+    fn candidates(&self, source: &Source, _: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
         let mut found = HashMap::new();
         for (at, geometry) in &self.boots {
             note_candidate(source, *at, geometry, &mut found)?;
@@ -65,7 +65,14 @@ impl Telling for Headers {
             let inferred = self.clues.inferred(source)?;
             found.extend(inferred.map(|Inferred { geometry, evidence }| {
                 let span = Span { start: 0, end: geometry.size.min(source.len()) };
-                Candidate { sniffed: sniffed(&geometry), span, missing: 0, evidence, confidence: 70 }
+                Candidate {
+                    sniffed: sniffed(&geometry),
+                    span,
+                    missing: 0,
+                    evidence,
+                    confidence: 70,
+                    lead: Lead::default(),
+                }
             }));
         }
         found.sort_by_key(|candidate| (u8::MAX - candidate.confidence, candidate.span));
@@ -91,8 +98,14 @@ fn note_candidate(
         _ => (here, 50, "boot sector"),
     };
     let span = Span { start: base, end: base.saturating_add(geometry.size).min(source.len()) };
-    let candidate =
-        Candidate { sniffed: sniffed(geometry), span, missing: 0, evidence: evidence.to_owned(), confidence };
+    let candidate = Candidate {
+        sniffed: sniffed(geometry),
+        span,
+        missing: 0,
+        evidence: evidence.to_owned(),
+        confidence,
+        lead: Lead::default(),
+    };
     let known = found.entry(base).or_insert_with(|| candidate.clone());
     if known.confidence < confidence {
         *known = candidate;

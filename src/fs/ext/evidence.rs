@@ -4,6 +4,8 @@
 //! ones otherwise. What it gives is all that the reader knows of where things lie: wherever a [`Geometry`] comes
 //! from, reading goes on the same way.
 
+use std::sync::Arc;
+
 use super::checksum;
 use super::codes;
 use super::disk::at;
@@ -11,7 +13,7 @@ use super::disk::superblock::{self, CHECKSUM_TYPE_CRC32C, MAGIC, Superblock};
 use super::feature::Word;
 use super::geometry::{Copy, Geometry, RawDescriptor, Unfit};
 use super::number::GroupNr;
-use super::salvage;
+use super::salvage::{self, Traces};
 use crate::bytes::Span;
 use crate::finding::{Finding, Log, Place};
 use crate::fs::OpenOptions;
@@ -33,8 +35,14 @@ pub struct Evidence {
     pub decisions: Vec<String>,
 }
 
-/// The best evidence there is; `None` where the source shows no trace of a filesystem of this kind.
-pub fn choose(source: &Source, options: &OpenOptions, progress: &dyn Progress) -> Result<Option<Evidence>, SourceGone> {
+/// The best evidence there is; `None` where the source shows no trace of a filesystem of this kind. `seen` is what a
+/// search already saw.
+pub fn choose(
+    source: &Source,
+    options: &OpenOptions,
+    seen: Option<Arc<Traces>>,
+    progress: &dyn Progress,
+) -> Result<Option<Evidence>, SourceGone> {
     let first = if options.superblock.is_some() { forced(&**source, options)? } else { primary(&**source)? };
     if options.strict {
         return Ok(first);
@@ -44,7 +52,7 @@ pub fn choose(source: &Source, options: &OpenOptions, progress: &dyn Progress) -
     {
         return Ok(first);
     }
-    salvage::evidence(source, options, first, progress)
+    salvage::evidence(source, options, first, seen, progress)
 }
 
 /// The primary superblock with the primary descriptors; `None` where there is no such superblock, or it describes no

@@ -8,6 +8,7 @@ use super::changes::Changes;
 use super::evidence::{self, Evidence};
 use super::feature;
 use super::recover::{Recovered, recover};
+use super::salvage::Traces;
 use super::volume::Volume;
 use super::{Ext, codes, orphan, salvage};
 use crate::bytes::Spans;
@@ -23,10 +24,11 @@ pub fn open(
     progress: &dyn Progress,
 ) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
     let Some(disk) = members.first() else { return Ok(None) };
-    let Some(before) = evidence::choose(disk, options, progress)? else { return Ok(None) };
-    let external = members.0.get(1).and_then(Option::as_ref);
+    let seen = members.lead.sightings();
+    let Some(before) = evidence::choose(disk, options, seen.clone(), progress)? else { return Ok(None) };
+    let external = members.devices.get(1).and_then(Option::as_ref);
     let recovered = replay(disk, &before, external, options)?;
-    let ext = build(disk, before, recovered, options, progress)?;
+    let ext = build(disk, (before, seen), recovered, options, progress)?;
     Ok(Some(Arc::new(ext)))
 }
 
@@ -41,13 +43,13 @@ pub fn beneath(
     if options.strict || !salvage::has_backup(disk)? {
         return Ok(None);
     }
-    let Some(mut before) = evidence::choose(disk, options, progress)? else { return Ok(None) };
+    let Some(mut before) = evidence::choose(disk, options, None, progress)? else { return Ok(None) };
     if salvage::misleads(disk, &before.geometry)? {
         return Ok(None);
     }
     before.decisions.insert(0, "an older filesystem, over which another one was made".to_owned());
     let recovered = replay(disk, &before, None, options)?;
-    let ext = build(disk, before, recovered, options, progress)?;
+    let ext = build(disk, (before, None), recovered, options, progress)?;
     Ok(Some(Arc::new(ext)))
 }
 
@@ -69,10 +71,11 @@ fn replay(
     Ok(skipped)
 }
 
-/// The filesystem as the journal leaves it: superblock and descriptors are judged anew where it wrote anything.
+/// The filesystem as the journal leaves it: superblock and descriptors are judged anew where it wrote anything. `seen` is
+/// what a search of the disk saw.
 fn build(
     disk: &Source,
-    before: Evidence,
+    (before, seen): (Evidence, Option<Arc<Traces>>),
     recovered: Recovered,
     options: &OpenOptions,
     progress: &dyn Progress,
@@ -83,7 +86,7 @@ fn build(
         None => (disk.clone(), before),
         Some(blocks) => {
             let source: Source = Arc::new(blocks.over(disk.clone()));
-            let after = evidence::choose(&source, options, progress)?;
+            let after = evidence::choose(&source, options, seen, progress)?;
             (source, after.unwrap_or(before))
         }
     };

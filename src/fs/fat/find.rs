@@ -7,7 +7,7 @@ use super::open::{BACKUP_SECTOR, BOOT, is_credible, sniffed, table_begins};
 use super::salvage::infer::{Clues, Inferred};
 use crate::bytes::Span;
 use crate::fs::Candidate;
-use crate::fs::search::{Sightings, Telling};
+use crate::fs::search::{Lead, Sightings, Telling};
 use crate::progress::Progress;
 use crate::source::{Source, SourceGone, read_whole};
 
@@ -52,7 +52,7 @@ impl Sightings for Headers {
 }
 
 impl Telling for Headers {
-    fn candidates(self, source: &Source, _: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
+    fn candidates(&self, source: &Source, _: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
         let mut found = HashMap::new();
         for (at, sector) in &self.boots {
             note_candidates(source, *at, sector, &mut found)?;
@@ -62,7 +62,7 @@ impl Telling for Headers {
             let inferred = self.clues.inferred(source)?;
             found.extend(inferred.map(|Inferred { geometry, evidence, confidence }| {
                 let span = Span { start: 0, end: geometry.size.min(source.len()) };
-                Candidate { sniffed: sniffed(&geometry), span, missing: 0, evidence, confidence }
+                Candidate { sniffed: sniffed(&geometry), span, missing: 0, evidence, confidence, lead: Lead::default() }
             }));
         }
         found.sort_by_key(|candidate| (u8::MAX - candidate.confidence, candidate.span));
@@ -80,8 +80,14 @@ fn note_candidates(
     let Some(Judged { geometry, .. }) = Geometry::from_boot_sector(sector, at) else { return Ok(()) };
     let mut add = |base: u64, confidence, evidence: &str| {
         let span = Span { start: base, end: base.saturating_add(geometry.size).min(source.len()) };
-        let candidate =
-            Candidate { sniffed: sniffed(&geometry), span, missing: 0, evidence: evidence.to_owned(), confidence };
+        let candidate = Candidate {
+            sniffed: sniffed(&geometry),
+            span,
+            missing: 0,
+            evidence: evidence.to_owned(),
+            confidence,
+            lead: Lead::default(),
+        };
         let known = found.entry(base).or_insert_with(|| candidate.clone());
         if known.confidence < confidence {
             *known = candidate;

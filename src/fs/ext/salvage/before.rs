@@ -16,7 +16,7 @@ use super::super::number::{BlockNr, GroupNr, InodeNr};
 use super::super::volume::Volume;
 use super::super::{map, sharing};
 use super::roll::{Roll, State};
-use super::traces::{Dir, Traces};
+use super::traces::Traces;
 use super::{descriptors, infer, sighting, superblock, tables};
 use crate::bytes::{Span, Spans};
 use crate::node::{Backing, Kind};
@@ -50,17 +50,16 @@ pub fn evidence(ext: &Ext, progress: &dyn Progress) -> Result<Option<Older>, Sou
         return Ok(None);
     }
     let source = masked(ext)?;
-    let Traces { superblocks, dirs } = Traces::find(&source, progress)?;
-    if dirs.len() < FEWEST {
+    let traces = Traces::find(&source, progress)?;
+    if traces.dirs.len() < FEWEST {
         return Ok(None);
     }
     let new = ext.volume.superblock.s_uuid;
-    let older: Vec<(Superblock, u64)> = superblocks.into_iter().filter(|(sb, _)| sb.s_uuid != new).collect();
+    let older: Vec<(Superblock, u64)> = traces.superblocks.iter().filter(|(sb, _)| sb.s_uuid != new).copied().collect();
     let mut best: Option<(usize, Evidence)> = None;
     let copied = superblock::of_copies(&older, source.len());
     let by_copy = copied.map(|chosen| by_superblock(&source, &chosen)).transpose()?.flatten();
-    let by_directories = |dirs: &[Dir]| infer::evidence(&source, None, dirs, progress);
-    for found in [by_copy, by_directories(&dirs)?].into_iter().flatten() {
+    for found in [by_copy, infer::evidence(&source, None, &traces)?].into_iter().flatten() {
         let files = files(&source, &found, progress)?;
         if files > 0 && best.as_ref().is_none_or(|(most, _)| files > *most) {
             best = Some((files, found));

@@ -11,7 +11,7 @@ use super::superblock::{self, Chosen, Elsewhere};
 use super::traces::Traces;
 use super::trial;
 use crate::bytes::Span;
-use crate::fs::search::Telling;
+use crate::fs::search::{Lead, Telling};
 use crate::fs::{Candidate, OpenOptions, Sniffed};
 use crate::progress::Progress;
 use crate::source::{Headless, Source, SourceGone, Window};
@@ -40,7 +40,7 @@ fn here(source: &Source, chosen: &Chosen) -> Vec<Candidate> {
 }
 
 impl Telling for Traces {
-    fn candidates(self, source: &Source, _: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
+    fn candidates(&self, source: &Source, _: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
         let chosen = match superblock::nearby(source, &OpenOptions::default())? {
             None => superblock::of_found(source, &self.superblocks)?,
             nearby => nearby,
@@ -49,7 +49,7 @@ impl Telling for Traces {
         if chosen.is_some_and(|chosen| superblock::is_in_place(&chosen)) {
             return Ok(here);
         }
-        candidates(source, &self, here)
+        candidates(source, self, here)
     }
 }
 
@@ -80,6 +80,7 @@ fn candidates(source: &Source, traces: &Traces, here: Vec<Candidate>) -> Result<
             missing: 0,
             evidence: format!("{} directories", traces.dirs.len()),
             confidence: 60,
+            lead: Lead::default(),
         });
     }
     found.sort_by_key(|candidate| std::cmp::Reverse(candidate.confidence));
@@ -98,5 +99,5 @@ fn leads_to_inodes(source: &Source, place: &Elsewhere) -> Result<bool, SourceGon
 
 fn candidate(sb: &Superblock, start: u64, len: u64, evidence: String, confidence: u8) -> Option<Candidate> {
     let sniffed = sniff::sniffed(sb)?;
-    Some(Candidate { sniffed, span: Span::new(start, len), missing: 0, evidence, confidence })
+    Some(Candidate { sniffed, span: Span::new(start, len), missing: 0, evidence, confidence, lead: Lead::default() })
 }

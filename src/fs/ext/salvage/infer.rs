@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use zerocopy::FromZeros;
 
 use super::super::disk::dirent::{self, DirEntry};
-use super::super::disk::inode::{Inode, flags};
+use super::super::disk::inode::Inode;
 use super::super::disk::superblock::{DYNAMIC_REV, MAGIC, Superblock};
 use super::super::disk::{at, padded};
 use super::super::evidence::Evidence;
@@ -21,18 +21,20 @@ use super::super::geometry::{Geometry, Group};
 use super::super::number::{BlockNr, GroupNr, InodeNr};
 use super::record::{self, Verdict};
 use super::superblock::BLOCK_SIZES;
-use super::traces::{Dir, MOST_DIRECTORIES};
-use super::{generation, layout, sighting, tables};
+use super::traces::{Dir, DirInode, Traces};
+use super::{layout, sighting, tables};
 use crate::finding::Log;
-use crate::fs::pass;
 use crate::node::Kind;
-use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, read_whole};
 
 /// Entries on which a supposed number of inodes per group is tried.
 const MOST_TRIED: usize = 4000;
 /// Numbers of inodes per group, the likeliest, for which all tables are placed.
 const MOST_PLACED: usize = 6;
+/// Directories whose entries are read.
+const MOST_READ: usize = 16 << 10;
+/// Blocks of one directory whose entries are read, where they lie together.
+const MOST_FOLLOWED: usize = 256;
 /// Entries taken of one block.
 const MOST_OF_BLOCK: usize = 32;
 
@@ -53,14 +55,11 @@ type TypedEntry = (u32, u8);
 ///
 /// # Errors
 /// When the source is gone.
-pub fn evidence(
-    source: &Source,
-    block_size: Option<u64>,
-    dirs: &[Dir],
-    progress: &dyn Progress,
-) -> Result<Option<Evidence>, SourceGone> {
+pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Result<Option<Evidence>, SourceGone> {
+    let dirs = &traces.dirs;
     let Some(block_size) = block_size.or_else(|| vote_block_size(dirs)) else { return Ok(None) };
-    let (pairs, entries) = pairs(source, block_size, dirs, progress)?;
+    let pairs = pairs(block_size, traces);
+    let entries = entries(source, block_size, dirs)?;
     let Some(inode_size) = vote_inode_size(&pairs, block_size) else { return Ok(None) };
     let base = superblock(source.len(), block_size, inode_size, dirs, &pairs);
     let mut tried = Tried { source, entries: &entries, kinds: HashMap::new() };
@@ -111,38 +110,38 @@ pub fn vote_block_size(dirs: &[Dir]) -> Option<u64> {
     (votes(best) > 0).then(|| BLOCK_SIZES[best])
 }
 
-/// The records of the directories, those that map a first block; and entries to try a geometry on, of all directories.
-fn pairs(
-    source: &Source,
-    block_size: u64,
-    dirs: &[Dir],
-    progress: &dyn Progress,
-) -> Result<(Vec<Pair>, Vec<TypedEntry>), SourceGone> {
-    let first_blocks: HashMap<u64, u32> = dirs.iter().map(|dir| (dir.at / block_size, dir.own)).collect();
-    let geometry = bare(source.len(), block_size);
-    progress.stage("searching for inode tables", Some(source.len()), Unit::Bytes);
-    let (mut pairs, mut entries) = (Vec::new(), Vec::new());
-    pass::chunks(
-        source,
-        block_size,
-        progress,
-        |at, chunk| {
-            let starts = (0..chunk.len()).step_by(128);
-            let pairs = starts.filter_map(|start| pair(&geometry, &first_blocks, at + start as u64, &chunk[start..]));
-            let blocks = chunk.chunks_exact(block_size as usize);
-            let leaves = blocks.filter(|block| sighting::is_leaf(&geometry, block));
-            (pairs.collect::<Vec<_>>(), leaves.flat_map(typed_entries).collect::<Vec<_>>())
-        },
-        |(some, others)| {
-            pairs.extend(some.into_iter().take(MOST_DIRECTORIES.saturating_sub(pairs.len())));
-            entries.extend(others.into_iter().take(MOST_DIRECTORIES.saturating_sub(entries.len())));
-        },
-    )?;
+/// The inodes of the directories: those that map a first block.
+fn pairs(block_size: u64, traces: &Traces) -> Vec<Pair> {
+    let first_blocks: HashMap<u64, u32> = traces.dirs.iter().map(|dir| (dir.at / block_size, dir.own)).collect();
+    let fitting = traces.inodes.iter().filter(|inode| inode.size.is_multiple_of(block_size));
+    let pair = |inode: &DirInode| {
+        let nr = *first_blocks.get(&inode.first)?;
+        Some(Pair { nr, at: inode.at, seed: inode.seed.map(|seed| seed ^ nr), extents: inode.extents })
+    };
+    let mut pairs: Vec<Pair> = fitting.filter_map(pair).collect();
     pairs.sort_unstable();
+    pairs
+}
+
+/// Entries to try a geometry on, of all directories: of their first blocks, and of blocks of names that follow those.
+fn entries(source: &Source, block_size: u64, dirs: &[Dir]) -> Result<Vec<TypedEntry>, SourceGone> {
+    let geometry = bare(source.len(), block_size);
+    let (mut entries, mut behind) = (Vec::new(), 0);
+    let step = dirs.len().div_ceil(MOST_READ).max(1);
+    for dir in dirs.iter().filter(|dir| dir.at.is_multiple_of(block_size)).step_by(step) {
+        let mut at = dir.at.max(behind);
+        for _ in 0..MOST_FOLLOWED {
+            let block = read_whole(&**source, at, block_size as usize)?;
+            let Some(block) = block.filter(|block| sighting::is_leaf(&geometry, block)) else { break };
+            entries.extend(typed_entries(&block));
+            at += block_size;
+        }
+        behind = at;
+    }
     entries.sort_unstable();
     entries.dedup();
     let step = entries.len().div_ceil(MOST_TRIED).max(1);
-    Ok((pairs, entries.into_iter().step_by(step).collect()))
+    Ok(entries.into_iter().step_by(step).collect())
 }
 
 /// A geometry that knows blocks and nothing else.
@@ -152,28 +151,6 @@ fn bare(len: u64, block_size: u64) -> Geometry {
     fill(&mut sb, len, block_size, 128, (8 * block_size) as u32, 64);
     // Every field has just been given a possible value.
     Geometry::judge(&sb, &mut Log::new()).unwrap_or_else(|unfit| unreachable!("{unfit:?}"))
-}
-
-fn pair(geometry: &Geometry, first_blocks: &HashMap<u64, u32>, at: u64, bytes: &[u8]) -> Option<Pair> {
-    // Most bytes are no directory's record: the kind first.
-    if bytes.len() < 128 || bytes[1] >> 4 != 4 {
-        return None;
-    }
-    let inode: Inode = padded(&bytes[..bytes.len().min(160)]);
-    let size = inode.size();
-    if inode.i_links_count.get() < 2
-        || size == 0
-        || !size.is_multiple_of(geometry.block_size.into())
-        || inode.i_dtime.get() != 0
-    {
-        return None;
-    }
-    let nr = *first_blocks.get(&record::first_block(geometry, &inode)?.0)?;
-    let seed = [256, 512, 1024, 2048, 4096].iter().find_map(|&len| {
-        let seed = generation::of_record(bytes.get(..len)?)?;
-        Some(seed ^ nr)
-    });
-    Some(Pair { nr, at, seed, extents: inode.has(flags::EXTENTS) })
 }
 
 /// The distance of records per number that most neighbouring pairs show.

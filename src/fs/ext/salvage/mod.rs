@@ -60,7 +60,8 @@ use crate::node::{Kind, NodeId, Trust};
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone};
 
-/// Better evidence than `primary`, which is missing or not sound; `primary` itself where there is none.
+/// Better evidence than `primary`, which is missing or not sound; `primary` itself where there is none. The source is
+/// searched where need be, unless a search already saw what is there.
 ///
 /// # Errors
 /// When the source is gone.
@@ -68,16 +69,17 @@ pub fn evidence(
     source: &Source,
     options: &OpenOptions,
     primary: Option<Evidence>,
+    seen: Option<Arc<Traces>>,
     progress: &dyn Progress,
 ) -> Result<Option<Evidence>, SourceGone> {
-    let mut traces = None;
+    let mut traces = seen;
     let chosen = superblock::choose(source, options, &mut traces, progress)?;
     let read = chosen.as_ref().map(|chosen| of_superblock(&**source, chosen.sb, Copy::Primary)).transpose()?.flatten();
     let mut best = match (read, chosen) {
         (Some(read), Some(chosen)) => Some(Evidence { decisions: [read.decisions, chosen.decisions].concat(), ..read }),
         _ if primary.is_none() => {
             let traces = traces.map_or_else(|| Traces::find(source, progress), Ok)?;
-            return infer::evidence(source, options.block_size, &traces.dirs, progress);
+            return infer::evidence(source, options.block_size, &traces);
         }
         _ => primary,
     };
@@ -138,14 +140,14 @@ fn fuller(
     source: &Source,
     options: &OpenOptions,
     best: Evidence,
-    traces: Option<Traces>,
+    traces: Option<Arc<Traces>>,
     progress: &dyn Progress,
 ) -> Result<Evidence, SourceGone> {
     let traces = traces.map_or_else(|| Traces::find(source, progress), Ok)?;
     if traces.dirs.is_empty() {
         return Ok(best);
     }
-    let Some(mut shown) = infer::evidence(source, options.block_size, &traces.dirs, progress)? else { return Ok(best) };
+    let Some(mut shown) = infer::evidence(source, options.block_size, &traces)? else { return Ok(best) };
     if before::files(source, &shown, progress)? <= before::files(source, &best, progress)? {
         return Ok(best);
     }

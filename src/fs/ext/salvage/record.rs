@@ -107,16 +107,20 @@ fn map_faults(geometry: &Geometry, inode: &Inode, kind: Kind) -> u32 {
 
 /// The first block of the contents, where the map in the record itself leads to it.
 pub fn first_block(geometry: &Geometry, inode: &Inode) -> Option<super::super::number::BlockNr> {
+    geometry.block(first_block_number(inode)?)
+}
+
+/// As [`first_block`], on a volume of any size.
+pub fn first_block_number(inode: &Inode) -> Option<u64> {
     if inode.has(flags::INLINE_DATA) {
         return None;
     }
     if !inode.has(flags::EXTENTS) {
-        return geometry.block(le32(&inode.i_block, 0)?.into());
+        return le32(&inode.i_block, 0).map(u64::from);
     }
     let header = [0, 2, 6].map(|at| le16(&inode.i_block, at).unwrap_or_default());
     if header[0] != extent::MAGIC || header[1] == 0 || header[2] != 0 || le32(&inode.i_block, 12)? != 0 {
         return None;
     }
-    let start = u64::from(le16(&inode.i_block, 18)?) << 32 | u64::from(le32(&inode.i_block, 20)?);
-    geometry.block(start)
+    Some(u64::from(le16(&inode.i_block, 18)?) << 32 | u64::from(le32(&inode.i_block, 20)?))
 }

@@ -2,6 +2,7 @@
 //! changes. By checksum, by consistency, and by agreement among the copies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -66,7 +67,7 @@ const VOLATILE: Features = Features { compat: 0, incompat: 0x4, ro_compat: 0x1_0
 pub fn choose(
     source: &Source,
     options: &OpenOptions,
-    traces: &mut Option<Traces>,
+    traces: &mut Option<Arc<Traces>>,
     progress: &dyn Progress,
 ) -> Result<Option<Chosen>, SourceGone> {
     if let Some(chosen) = nearby(source, options)? {

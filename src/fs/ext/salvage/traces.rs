@@ -1,13 +1,15 @@
-//! What a filesystem that lost its headers leaves all over a source: superblocks at any byte and directories at any
-//! KiB, found in one pass.
+//! What a filesystem that lost its headers leaves all over a source: superblocks at any byte, directories at any KiB and
+//! their inodes at any multiple of 128 bytes, found in one pass.
 
 use std::mem::offset_of;
+use std::sync::Arc;
 
-use super::super::disk::at;
 use super::super::disk::dirent::{self, DirEntry};
+use super::super::disk::inode::{BASE_SIZE, Inode, flags};
 use super::super::disk::superblock::{self as disk, MAGIC, Superblock};
-use super::sighting;
+use super::super::disk::{at, padded};
 use super::superblock::{self, BLOCK_SIZES};
+use super::{generation, record, sighting};
 use crate::fs::search::{Sightings, sightings};
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone, read_whole};
@@ -33,6 +35,21 @@ pub struct Dir {
     pub typed: bool,
 }
 
+/// What looks like the inode of a directory.
+#[derive(Clone, Copy, Debug)]
+pub struct DirInode {
+    /// In bytes.
+    pub at: u64,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// Number of its first block.
+    pub first: u64,
+    /// What its checksum begins with, but for its own number, if it has one: see [`generation::of_record`].
+    pub seed: Option<u32>,
+    /// It has extents.
+    pub extents: bool,
+}
+
 /// What was found.
 #[derive(Default)]
 pub struct Traces {
@@ -40,6 +57,8 @@ pub struct Traces {
     pub superblocks: Vec<(Superblock, u64)>,
     /// First blocks of directories.
     pub dirs: Vec<Dir>,
+    /// Inodes of directories, or what looks like them.
+    pub inodes: Vec<DirInode>,
 }
 
 impl Traces {
@@ -47,9 +66,9 @@ impl Traces {
     ///
     /// # Errors
     /// When the source is gone.
-    pub fn find(source: &Source, progress: &dyn Progress) -> Result<Self, SourceGone> {
+    pub fn find(source: &Source, progress: &dyn Progress) -> Result<Arc<Self>, SourceGone> {
         progress.stage("searching for superblocks and directories", Some(source.len()), Unit::Bytes);
-        sightings(source, progress)
+        sightings(source, progress).map(Arc::new)
     }
 }
 
@@ -57,7 +76,9 @@ impl Sightings for Traces {
     fn look(source: &Source, at: u64, chunk: &[u8]) -> Self {
         let directories = (0..chunk.len()).step_by(1024);
         let directories = directories.filter_map(|start| directory(at + start as u64, &chunk[start..]));
-        let mut found = Traces { superblocks: superblocks(at, chunk), dirs: directories.collect() };
+        let inodes = (0..chunk.len()).step_by(BASE_SIZE).filter_map(|start| inode(at + start as u64, &chunk[start..]));
+        let mut found =
+            Traces { superblocks: superblocks(at, chunk), dirs: directories.collect(), inodes: inodes.collect() };
         // One may lie across the end of a chunk, where its volume begins in the middle of a block.
         let across = (at + chunk.len() as u64).saturating_sub(LEN as u64 - 1);
         let bytes = read_whole(&**source, across, 2 * LEN - 2).unwrap_or_default();
@@ -70,6 +91,8 @@ impl Sightings for Traces {
         self.superblocks.extend(later.superblocks.into_iter().take(room));
         let room = MOST_DIRECTORIES.saturating_sub(self.dirs.len());
         self.dirs.extend(later.dirs.into_iter().take(room));
+        let room = MOST_DIRECTORIES.saturating_sub(self.inodes.len());
+        self.inodes.extend(later.inodes.into_iter().take(room));
     }
 }
 
@@ -80,6 +103,21 @@ fn superblocks(at: u64, bytes: &[u8]) -> Vec<(Superblock, u64)> {
     let places = memchr::memmem::find_iter(bytes, &magic).filter_map(|place| place.checked_sub(MAGIC_AT));
     let found = places.filter_map(|start| Some((superblock::look(&bytes[start..])?, at + start as u64)));
     found.take(MOST_SUPERBLOCKS).collect()
+}
+
+fn inode(place: u64, bytes: &[u8]) -> Option<DirInode> {
+    // Most bytes are no directory's inode: the kind first.
+    if bytes.len() < BASE_SIZE || bytes[1] >> 4 != 4 {
+        return None;
+    }
+    let inode: Inode = padded(&bytes[..bytes.len().min(160)]);
+    let size = inode.size();
+    if inode.i_links_count.get() < 2 || size == 0 || !size.is_multiple_of(BLOCK_SIZES[0]) || inode.i_dtime.get() != 0 {
+        return None;
+    }
+    let first = record::first_block_number(&inode)?;
+    let seed = [256, 512, 1024, 2048, 4096].iter().find_map(|&len| generation::of_record(bytes.get(..len)?));
+    Some(DirInode { at: place, size, first, seed, extents: inode.has(flags::EXTENTS) })
 }
 
 fn directory(place: u64, bytes: &[u8]) -> Option<Dir> {
