@@ -10,7 +10,7 @@ use std::path::Path;
 
 use checking::recipe::{Recipe, recipes, try_out};
 use checking::{check, damage, problem_names, problems, volume};
-use common::{Mounted, Scratch, is_root, offmount, skipped, testdata, tool};
+use common::{Mounted, Scratch, debugfs, is_root, offmount, poke, skipped, testdata, tool};
 use rayon::prelude::*;
 
 /// Options of mke2fs for volumes that differ in every structure the checks read.
@@ -139,6 +139,7 @@ fn damage_costs_the_files_and_bytes_that_it_is_about() {
         (by_blocks, "inode <16> 0 2 0", "ext-inode-mode", r#"{"bytes":5000,"files":1}"#),
         (by_blocks, "unlink /f1", "ext-inode-unattached", r#"{"bytes":0,"files":1}"#),
         (by_blocks, "clri /f1", "ext-entry-unused", r#"{"bytes":0,"files":1}"#),
+        (by_blocks, "acl <17> 44 4 1", "ext-xattr-hash", r#"{"bytes":0,"files":1}"#),
     ] {
         let image = volume(&scratch, "image", mkfs);
         damage(&scratch, &image, command);
@@ -155,6 +156,42 @@ fn what_damage_costs_is_told() {
     assert_eq!(costs(&image, "ext-shared-file"), [r#"{"bytes":1024,"files":1}"#; 2]);
     let text = offmount(&["check".as_ref(), image.as_os_str()]).exits(4);
     assert!(text.text().contains("costs: 2 files, 2.0 KiB of contents"), "{text:?}");
+}
+
+#[test]
+fn a_table_that_can_not_be_read_costs_the_files_that_its_bitmap_knows() {
+    let scratch = Scratch::new();
+    let image = volume(&scratch, "image", "-t ext2 -b 1024");
+    // A block of the table, with four records: the inodes 9 and 10 are reserved, 11 and 12 are in use.
+    let table = poke::span(&image, "inode <9>").start / 1024 * 1024;
+    let map = scratch.join("mapfile");
+    let len = fs::metadata(&image).expect("the image").len();
+    let lines =
+        format!("0x0 + 1\n0x0 {table:#x} +\n{table:#x} 0x400 -\n{:#x} {:#x} +\n", table + 1024, len - table - 1024);
+    fs::write(&map, lines).expect("a mapfile");
+    let args = ["check".as_ref(), "--json".as_ref(), "--mapfile".as_ref(), map.as_os_str(), image.as_os_str()];
+    let ran = offmount(&args).exits(4);
+    let records = ran.lines().into_iter().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let found: Vec<_> =
+        records.filter(|it| it["code"] == "ext-inode-table-unreadable" && it["found"].is_string()).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((&found[0]["found"], &found[0]["cost"]["files"]), (&"inodes 9+4".into(), &2.into()), "{found:?}");
+}
+
+#[test]
+fn one_wrong_checksum_at_a_tables_end_is_no_garbage() {
+    let scratch = Scratch::new();
+    let image = scratch.sparse("image", 8 << 20);
+    let path = image.to_str().expect("a path in UTF-8");
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "1024", "-N", "256", path]);
+    // Four records fill a block; of the last that are looked at, the file's is the only one.
+    let commands = "mkdir /a\nwrite /dev/null /file\nset_inode_field <13> checksum 0x1234\n";
+    debugfs(&image, commands);
+    let (code, findings) = check(&image);
+    let ids: BTreeSet<&str> = findings.iter().map(|(id, ..)| id.as_str()).collect();
+    assert!(code == 4 && ids.contains("ext-inode-checksum") && !ids.contains("ext-inode-garbage"), "{findings:?}");
+    let said = problems(&scratch, &image, "-fn", &problem_names());
+    assert!(!said.contains("PR_1_INODE_IS_GARBAGE"), "{said:?}");
 }
 
 /// The lines of a list in `testdata`.

@@ -98,6 +98,28 @@ fn exactly_what_a_repair_would_destroy_is_copied() {
 }
 
 #[test]
+fn directories_that_are_packed_anew_are_no_damage() {
+    let scratch = Scratch::new();
+    let image = scratch.sparse("image", 8 << 20);
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "1024", &image.display().to_string()]);
+    // Many names, most of them gone: e2fsck hashes a directory of several blocks that has no hash tree yet.
+    let names: Vec<String> = (0..120).map(|i| format!("/many/{}{i:03}", "n".repeat(60))).collect();
+    let made: String = names.iter().map(|name| format!("write /dev/null {name}\n")).collect();
+    let gone: String = names.iter().skip(4).map(|name| format!("rm {name}\n")).collect();
+    debugfs(&image, &format!("mkdir /many\n{made}{gone}"));
+    let repaired = scratch.copy_of(&image, "repaired");
+    run(system("e2fsck").arg("-fy").arg(&repaired), b"").exits(0);
+    let size = |image: &Path| {
+        let text = String::from_utf8_lossy(&debugfs(image, "stat /many\n")).into_owned();
+        text.split("Size: ").nth(1).map(|rest| rest.lines().next().unwrap_or_default().to_owned())
+    };
+    assert_ne!(size(&image), size(&repaired), "e2fsck packs it");
+    let ran = untouched(&image, |image| offmount(&["check".as_ref(), "--preview-repair".as_ref(), image.as_os_str()]));
+    let ran = ran.exits(0);
+    assert!(ran.text().contains("pack these directories anew"), "{ran:?}");
+}
+
+#[test]
 fn only_below_the_paths_asked_for() {
     let scratch = Scratch::new();
     let image = damaged(&scratch);

@@ -61,10 +61,21 @@ pub struct Preview {
     pub outcome: Outcome,
     /// Files, by their path now, of which something changes.
     pub doomed: BTreeMap<String, Vec<Change>>,
+    /// Directories among them of which nothing changes but the size.
+    #[serde(skip)]
+    pub packed: BTreeSet<String>,
     /// The same files, under all their names: their nodes in the filesystem.
     pub nodes: BTreeSet<NodeId>,
     /// Files that stay as they are.
     pub survive: u64,
+}
+
+impl Preview {
+    /// True where the repair finds nothing wrong, and only packs the names of directories into fewer blocks.
+    pub fn only_packs(&self) -> bool {
+        let is_packed = |path: &String| self.packed.contains(path);
+        self.outcome == (Outcome::Ended { code: 0 }) && self.doomed.keys().all(is_packed)
+    }
 }
 
 /// Why no preview could be made.
@@ -123,6 +134,7 @@ pub fn preview(
         program: program.program,
         outcome: attempt(program, copy, limit, progress)?,
         doomed: BTreeMap::new(),
+        packed: BTreeSet::new(),
         nodes: BTreeSet::new(),
         survive: 0,
     };
@@ -143,6 +155,11 @@ pub fn preview(
         if changes.is_empty() {
             preview.survive += 1;
         } else {
+            if facts.node.kind == Kind::Directory
+                && let [Change::Changed { what: "size", .. }] = changes[..]
+            {
+                preview.packed.insert(facts.path.clone());
+            }
             preview.doomed.insert(facts.path.clone(), changes);
             preview.nodes.insert(*id);
         }

@@ -50,7 +50,7 @@ crashes on the copy, or does not end, would do so on the disk. `offmount copy --
 destroy.
 
 Exit status, as fsck: 0 clean; 4 damage found; 8 could not finish; 12 both; 16 usage. With --preview-repair: 0 it would
-change nothing; 4 it would change something; 8 it is not installed, crashes, or does not end.
+change nothing, or only pack directories anew; 4 it would change something; 8 it is not installed, crashes, or does not end.
 
 Example:
   offmount check testdata/server.img")]

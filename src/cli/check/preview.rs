@@ -62,7 +62,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<u8, Stop> 
         };
         if !matches!(result.outcome, Outcome::Ended { .. }) {
             status |= super::UNFINISHED;
-        } else if !result.doomed.is_empty() || result.outcome != (Outcome::Ended { code: 0 }) {
+        } else if !result.only_packs() {
             status |= super::DAMAGED;
         }
         if arguments.json {
@@ -106,7 +106,12 @@ pub(in crate::cli) fn ending(program: &str, outcome: &Outcome) -> String {
 
 fn text(volume: &str, result: &Preview) -> String {
     let ending = match result.outcome {
-        // e2fsck packs directories anew, and says nothing of it.
+        Outcome::Ended { code: 0 } if !result.doomed.is_empty() && result.only_packs() => {
+            format!(
+                "{} would find nothing wrong, and pack these directories anew; no name in them changes",
+                result.program
+            )
+        }
         Outcome::Ended { code: 0 } if !result.doomed.is_empty() => {
             format!("{} would find nothing wrong, and change what follows all the same", result.program)
         }

@@ -74,7 +74,8 @@ impl AttributeBlocks {
                 *references.entry(*inode).or_default() += 1;
             }
             for problem in &known.problems {
-                log.add(Finding::new(problem.code, place(), problem.found.clone(), ""));
+                // Every file that shares the block has its attributes in doubt; contents are elsewhere.
+                log.add(Finding::new(problem.code, place(), problem.found.clone(), "").costing(known.named, 0));
             }
         }
         (log, references)

@@ -13,8 +13,9 @@ use super::inodes::{DirBlock, Gathered, Shared};
 use super::special::Role;
 use super::volume::{Record, Volume};
 use super::xattrs::Attributes;
-use super::{hashed_root, indirect, optimize};
-use crate::finding::{Code, Cost, Place};
+use super::{hashed_root, indirect, optimize, resize};
+use crate::bytes::le32;
+use crate::finding::{Code, Cost, Finding, Place};
 use crate::node::Kind;
 use crate::source::SourceGone;
 
@@ -93,6 +94,10 @@ pub fn check(
     let is_dir = Kind::from_mode(record.inode.i_mode.get().into()) == Kind::Directory && owner.role.is_none();
     let mut claims = Claims::new(shared, gathered, record, owner, is_dir);
     let mapped = has_map(record);
+    if let Some(count) = shared.resize_blocks.filter(|_| owner.role == Some(Role::Resize)) {
+        claims.claim_known(count);
+        return claims.finish(attributes, mapped);
+    }
     if mapped {
         if record.inode.has(flags::EXTENTS) && volume.has(EXTENTS) && header_of(&record.inode.i_block).is_none() {
             claims.lose(codes::EXTENT_ROOT, String::new());
@@ -103,8 +108,7 @@ pub fn check(
         }
         let shape = walk(volume, record, &mut claims)?;
         if claims.illegal >= TOO_MANY {
-            let illegal = claims.illegal;
-            claims.lose(codes::TOO_MANY_ILLEGAL, illegal.to_string());
+            claims.too_many_illegal();
         }
         for code in optimize::judge(volume, &shape, claims.wrong) {
             claims.note(code, Default::default);
@@ -133,6 +137,8 @@ struct Claims<'a, 'g> {
     /// Next block of a directory to be expected.
     next: u64,
     illegal: u64,
+    /// How many of them e2fsck counts, where it does not get past this map.
+    counted_by_e2fsck: Option<u64>,
     /// Something is wrong with the map, beyond a node that is none.
     wrong: bool,
     /// Cluster that was counted last.
@@ -154,6 +160,7 @@ impl<'a, 'g> Claims<'a, 'g> {
             last_written: None,
             next: 0,
             illegal: 0,
+            counted_by_e2fsck: None,
             wrong: false,
             cluster: None,
             counted: BTreeSet::new(),
@@ -170,6 +177,15 @@ impl<'a, 'g> Claims<'a, 'g> {
         self.gathered.log.note_costing(code, Place::inode(self.record.nr.0.into()), cost, || (found, String::new()));
     }
 
+    /// Notes that the map is not believed any more; e2fsck may have given up before it counted so far.
+    fn too_many_illegal(&mut self) {
+        let (code, found) = (codes::TOO_MANY_ILLEGAL, self.illegal.to_string());
+        let Cost { files, bytes } = self.cost(code, 0..self.shared.volume.blocks);
+        let finding = Finding::new(code, Place::inode(self.record.nr.0.into()), found, "").costing(files, bytes);
+        let unreached = self.counted_by_e2fsck.is_some_and(|counted| counted < TOO_MANY);
+        self.gathered.log.add(Finding { unreached, ..finding });
+    }
+
     /// What it costs that part of the file's map is wrong; the file counts once under each code.
     fn cost(&mut self, code: Code, part: Range<u64>) -> Cost {
         if self.owner.role.is_some() {
@@ -183,6 +199,13 @@ impl<'a, 'g> Claims<'a, 'g> {
     fn claim(&mut self, block: u64, len: u64) {
         let found = self.shared.found;
         found.blocks.claim(block, block + len, &found.twice);
+    }
+
+    /// The blocks of the inode for growing, which were looked at before: of them only the list is no metadata.
+    fn claim_known(&mut self, count: u64) {
+        let list = le32(&self.record.inode.i_block, resize::DOUBLE * 4).unwrap_or_default();
+        self.claim(list.into(), 1);
+        self.count = count * self.shared.volume.cluster_ratio;
     }
 
     /// Counts blocks as clusters are allocated.
@@ -400,6 +423,7 @@ impl Visitor for Claims<'_, '_> {
 
     fn stops_e2fsck(&mut self) {
         let nr = self.record.nr.0;
+        self.counted_by_e2fsck.get_or_insert(self.illegal);
         self.gathered.stops_at = Some(self.gathered.stops_at.map_or(nr, |before| before.min(nr)));
     }
 

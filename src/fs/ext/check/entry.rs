@@ -317,6 +317,9 @@ impl<'a, 'p> Context<'a, 'p> {
             self.about(codes::ENTRY_ROOT, entry, "");
         } else if ordinary && inode == self.place.dir {
             self.about(codes::ENTRY_SELF, entry, "");
+            if entry.name.is_empty() {
+                self.about(codes::NAME_EMPTY, entry, "");
+            }
         } else if ordinary && entry.name.is_empty() {
             self.about(codes::NAME_EMPTY, entry, "");
         }

@@ -27,7 +27,7 @@ pub trait Visitor {
     fn data(&mut self, logical: u64, block: u64, len: u64, unwritten: bool) -> bool;
     /// Something is wrong. `block` is the block number concerned, and `part` the blocks of the file that it is about.
     fn problem(&mut self, code: Code, block: u64, part: Range<u64>, found: &dyn Fn() -> String);
-    /// An indirect block, which maps `part` of the file, overlies metadata: it is not read if this says so.
+    /// A block of the map, which maps `part` of the file, overlies metadata: a node of extents is not read if this says so.
     fn is_critical(&mut self, block: u64, part: Range<u64>) -> bool;
     /// e2fsck does not get past this map.
     fn stops_e2fsck(&mut self) {}
@@ -205,6 +205,11 @@ impl<V: Visitor> Tree<'_, V> {
             return Ok(true);
         };
         self.visitor.map_block(block);
+        if header.eh_entries.get() == 0 {
+            self.visitor.problem(codes::EXTENT_NODE_EMPTY, block, part, &|| format!("node for file block {logical}"));
+            self.visitor.stops_e2fsck();
+            return Ok(true);
+        }
         let (depth, expected) = (header.eh_depth.get(), self.depth - level - 1);
         if depth != expected {
             let found = || format!("depth {depth}, expected {expected}");
@@ -219,7 +224,7 @@ impl<V: Visitor> Tree<'_, V> {
             });
         }
         // Leaf and index entries both begin with the file's block.
-        let first = crate::bytes::le32(&node, ENTRY_SIZE).map(u64::from).filter(|_| header.eh_entries.get() > 0);
+        let first = crate::bytes::le32(&node, ENTRY_SIZE).map(u64::from);
         if let Some(first) = first.filter(|first| *first != logical) {
             // Every block is found all the same.
             self.visitor.problem(codes::EXTENT_INDEX_START, block, 0..0, &|| {

@@ -116,6 +116,12 @@ pub fn judge(dir: u32, parts: &[Option<Part>], log: &mut Log) -> bool {
         }
         level = next;
     }
+    // Those that nothing names lie below the root, where nothing else is known.
+    for (_, part) in parts.iter().enumerate().filter(|(block, _)| !done[*block]) {
+        if let Some(Part::Inner(node)) = part {
+            name(&mut named, node, 0, u32::MAX, 2);
+        }
+    }
     let mut bad = false;
     for (block, part) in parts.iter().enumerate() {
         let Some(part) = part else { continue };
@@ -148,8 +154,9 @@ fn judge_part(dir: u32, block: usize, part: &Part, named: Named, depth: u8, log:
         note(codes::HASH_NAMED_TWICE, String::new());
     }
     if let Part::Leaf { min, max } = part {
-        if named.times > 0 && named.depth != depth.saturating_add(1) {
-            note(codes::HASH_LEAF_DEPTH, format!(" at depth {}", named.depth));
+        let at = if named.times > 0 { named.depth } else { 1 };
+        if at != depth.saturating_add(1) {
+            note(codes::HASH_LEAF_DEPTH, format!(" at depth {at}"));
         }
         // The lowest bit marks names with one hash that two leaves share.
         if min <= max && *min & !1 < named.from & !1 {

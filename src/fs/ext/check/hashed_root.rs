@@ -40,7 +40,8 @@ pub fn judge(volume: &Volume, record: &Record) -> Result<Vec<(Code, String)>, So
     let mut problems = Vec::new();
     if Kind::from_mode(record.inode.i_mode.get().into()) != Kind::Directory {
         problems.push((codes::HASHED_NOT_DIRECTORY, format!("mode {:06o}", record.inode.i_mode)));
-    } else if !volume.has(DIR_INDEX) {
+    }
+    if !volume.has(DIR_INDEX) {
         problems.push((codes::HASHED_WITHOUT_FEATURE, String::new()));
     }
     let first = if super::blocks::has_map(record) { super::blocks::first_block(volume, record)? } else { None };

@@ -67,10 +67,8 @@ impl<V: Visitor> Map<'_, V> {
             return Ok(true);
         }
         self.flush();
-        if self.visitor.is_critical(block, *logical..*logical + covers) {
-            *logical += covers;
-            return Ok(true);
-        }
+        // It is followed all the same: a repair that leaves it as it is does so too.
+        self.visitor.is_critical(block, *logical..*logical + covers);
         self.visitor.map_block(block);
         let mut entries = Vec::new();
         self.volume.read_block(block, &mut entries)?;

@@ -127,7 +127,7 @@ impl Judge<'_, '_> {
         let extents = header_of(&self.record.inode.i_block).is_some();
         let inline = self.has(flags::INLINE_DATA);
         let ordinary = self.nr() >= volume.first_inode;
-        if inline && self.has(flags::EXTENTS) {
+        if inline && self.has(flags::EXTENTS) && (volume.has(EXTENTS) || volume.has(INLINE_DATA)) {
             let code = match (extents, self.inline_value()?.is_some(), self.looks_like_block_map()) {
                 (true, ..) => codes::INLINE_FLAG_WITH_EXTENTS,
                 (_, true, _) => codes::EXTENTS_FLAG_WITH_INLINE,
@@ -148,7 +148,7 @@ impl Judge<'_, '_> {
         if self.record.inode.i_links_count.get() == 0 && self.nr() >= volume.first_inode {
             return Ok(Step::On);
         }
-        if self.has(flags::EXTENTS) && !inline && !volume.has(EXTENTS) && self.maps_blocks() {
+        if self.has(flags::EXTENTS) && !volume.has(EXTENTS) {
             match extents {
                 true => self.note(codes::EXTENTS_WITHOUT_FEATURE, Default::default),
                 false => self.lose(codes::EXTENTS_FLAG_WITHOUT_FEATURE),
@@ -197,7 +197,12 @@ impl Judge<'_, '_> {
         let Some(role) = special::role(self.shared.volume, nr) else { return Ok(Step::On) };
         self.shared.found.used.set(nr.0.into());
         if nr == InodeNr::BAD_BLOCKS {
-            // Walked before all others, by `bad_blocks`.
+            // Walked before all others, by `bad_blocks`. e2fsck walks no inode whose checksum is wrong.
+            let unproved =
+                self.shared.volume.has(METADATA_CSUM) && !checksum_agrees(self.shared.volume, nr.0, &self.record.raw);
+            if unproved || self.has(flags::INLINE_DATA) {
+                self.gathered.stops_at = Some(nr.0);
+            }
             return Ok(Step::Done);
         }
         if role == special::Role::Journal && !self.shared.journal_is_usable {
@@ -284,8 +289,10 @@ impl Judge<'_, '_> {
     }
 
     fn report(&mut self, problems: Vec<Problem>) {
-        for problem in problems {
-            self.note(problem.code, || (problem.found, String::new()));
+        // Of the file only attributes are in doubt.
+        let (place, cost) = (Place::inode(self.nr().into()), Cost { files: 1, bytes: 0 });
+        for Problem { code, found, .. } in problems {
+            self.gathered.log.note_costing(code, place.clone(), cost, || (found, String::new()));
         }
     }
 

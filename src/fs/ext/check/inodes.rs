@@ -16,7 +16,8 @@ use super::inode::Judge;
 use super::quota::Usage;
 use super::volume::{Record, Volume};
 use super::xattrs::Encryption;
-use crate::finding::{Code, Finding, Log, Place};
+use crate::bytes::Spans;
+use crate::finding::{Code, Cost, Finding, Log, Place};
 use crate::progress::Progress;
 use crate::source::SourceGone;
 
@@ -155,6 +156,8 @@ pub struct Shared<'a> {
     pub bad_blocks: &'a BTreeSet<u64>,
     /// The journal's inode can be one.
     pub journal_is_usable: bool,
+    /// Blocks of the inode for growing, where it was found to be as it has to be.
+    pub resize_blocks: Option<u64>,
     /// Times of deletion below this are no times, but the next inode of the orphan list.
     pub low_dtime: Option<u32>,
 }
@@ -203,11 +206,9 @@ fn scan_group(shared: &Shared<'_>, group: u32) -> Result<Gathered, SourceGone> {
             let now = per_chunk.min(count as usize - at);
             buf.resize(now * size, 0);
             let offset = table * volume.block_size + (at * size) as u64;
-            let readable = volume.read(offset, &mut buf)?;
-            if !readable {
-                gathered.log.note(codes::INODE_TABLE_UNREADABLE, Place::group(group.into()), || {
-                    (format!("inodes {}+{now}", first as usize + at), String::new())
-                });
+            let lost = volume.read_what_is_there(offset, &mut buf)?;
+            if !lost.is_empty() {
+                unreadable(volume, group, table * volume.block_size, &lost, &mut gathered.log)?;
             }
             scan_chunk(shared, first + at as u32, &buf, &mut links, &mut gathered)?;
             at += now;
@@ -218,6 +219,29 @@ fn scan_group(shared: &Shared<'_>, group: u32) -> Result<Gathered, SourceGone> {
     links.truncate(used);
     gathered.links = vec![links.into_boxed_slice()];
     Ok(gathered)
+}
+
+/// Notes the inodes of a group's table, which begins at `start`, whose records can not be read, and how many files that
+/// costs: what the bitmap calls in use.
+fn unreadable(volume: &Volume, group: u32, start: u64, lost: &Spans, log: &mut Log) -> Result<(), SourceGone> {
+    let mut bitmap = Vec::new();
+    if volume.is_block(volume.inode_bitmap(group)) {
+        volume.read_block(volume.inode_bitmap(group), &mut bitmap)?;
+    }
+    let in_use = |index: u64| bitmap.get((index / 8) as usize).is_some_and(|byte| byte >> (index % 8) & 1 != 0);
+    let first = u64::from(group) * u64::from(volume.inodes_per_group) + 1;
+    let size = volume.inode_size as u64;
+    for span in lost.iter() {
+        let from = span.start.saturating_sub(start) / size;
+        let end = span.end.saturating_sub(start).div_ceil(size).min(volume.inodes_per_group.into());
+        let is_file = |index: &u64| in_use(*index) && first + index >= volume.first_inode.into();
+        let cost = Cost { files: (from..end).filter(is_file).count() as u64, bytes: 0 };
+        let place = Place::group(group.into()).at(span);
+        log.note_costing(codes::INODE_TABLE_UNREADABLE, place, cost, || {
+            (format!("inodes {}+{}", first + from, end.saturating_sub(from)), String::new())
+        });
+    }
+    Ok(())
 }
 
 fn scan_chunk(
@@ -268,7 +292,8 @@ fn is_bad(shared: &Shared<'_>, inode: u32) -> bool {
 }
 
 pub fn is_zero(bytes: &[u8]) -> bool {
-    bytes.chunks(8).all(|chunk| chunk == &[0; 8][..chunk.len()])
+    let (words, rest) = bytes.as_chunks::<32>();
+    words.iter().all(|word| *word == [0; 32]) && rest.iter().all(|&byte| byte == 0)
 }
 
 /// True if more than half of the inodes in a block of a table have wrong checksums: it never was such a block.
@@ -276,7 +301,8 @@ fn is_garbage(volume: &Volume, first: u32, block: &[u8]) -> bool {
     if !volume.has(METADATA_CSUM) {
         return false;
     }
-    let (mut wrong, all) = (0, block.len() / volume.inode_size);
+    // The last inodes of a block may not be looked at: they count as in order.
+    let (mut wrong, all) = (0, volume.block_size as usize / volume.inode_size);
     for (i, raw) in block.chunks_exact(volume.inode_size).enumerate() {
         if !is_zero(raw) && !checksum_agrees(volume, first + i as u32, raw) {
             wrong += 1;

@@ -11,6 +11,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::blocks;
 use super::codes;
 use super::extents::Visitor;
+use super::inodes::checksum_agrees;
 use super::volume::{Record, Volume};
 use crate::finding::{Code, Finding, Log, Place};
 use crate::node::Kind;
@@ -20,7 +21,7 @@ use super::super::checksum::journal_superblock;
 use super::super::disk::inode::{BASE_SIZE, Inode, flags};
 use super::super::disk::journal::{JournalSuperblock, MAGIC, SUPERBLOCK_SIZE, blocktype, incompat};
 use super::super::disk::padded;
-use super::super::feature::{HAS_JOURNAL, NEEDS_RECOVERY};
+use super::super::feature::{HAS_JOURNAL, METADATA_CSUM, NEEDS_RECOVERY};
 use super::super::number::InodeNr;
 
 /// `s_jnl_backup_type`: the superblock has a copy of the inode's map and size.
@@ -62,6 +63,8 @@ pub fn check(volume: &Volume) -> Result<Log, SourceGone> {
 struct Walk {
     first: Option<u64>,
     whole: u64,
+    /// Blocks that there have to be; what lies behind them is no part of it.
+    expected: u64,
     wrong: bool,
 }
 
@@ -78,8 +81,8 @@ impl Visitor for Walk {
         true
     }
 
-    fn problem(&mut self, _: Code, _: u64, _: Range<u64>, _: &dyn Fn() -> String) {
-        self.wrong = true;
+    fn problem(&mut self, _: Code, _: u64, part: Range<u64>, _: &dyn Fn() -> String) {
+        self.wrong |= part.start < self.expected;
     }
 
     fn is_critical(&mut self, _: u64, _: Range<u64>) -> bool {
@@ -90,6 +93,11 @@ impl Visitor for Walk {
 /// The journal's first block and its length, where its inode can be one, or the superblock's copy of it.
 fn inode_is_journal(volume: &Volume, nr: u32, place: &Place, log: &mut Log) -> Result<Option<(u64, u64)>, SourceGone> {
     let judged = match volume.inode(InodeNr(nr))? {
+        Some(record) if volume.has(METADATA_CSUM) && !checksum_agrees(volume, nr, &record.raw) => {
+            // What the superblock copied of it is not asked for where the inode can not be believed.
+            log.add(Finding::new(codes::JOURNAL_INODE, place.clone(), "its checksum is wrong", "a journal"));
+            return Ok(None);
+        }
         Some(record) => is_journal(volume, &record)?,
         None => Err(format!("inode {nr}")),
     };
@@ -137,7 +145,7 @@ fn is_journal(volume: &Volume, record: &Record) -> Result<Result<(u64, u64), Str
     if blocks < MIN_BLOCKS {
         return Ok(Err(format!("{blocks} blocks")));
     }
-    let mut walk = Walk { first: None, whole: 0, wrong: false };
+    let mut walk = Walk { first: None, whole: 0, expected: blocks, wrong: false };
     blocks::walk(volume, record, &mut walk)?;
     Ok(match walk.first {
         Some(first) if !walk.wrong && walk.whole >= blocks => Ok((first, blocks)),

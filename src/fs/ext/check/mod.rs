@@ -82,7 +82,10 @@ pub fn check(ext: &Ext, progress: &dyn Progress) -> Result<CheckReport, SourceGo
 
 fn passes(volume: &Volume, copy: u32, progress: &dyn Progress, report: &mut CheckReport) -> Result<(), SourceGone> {
     let mut reach = Reach::new(&mut report.log);
-    pass0(volume, copy, &mut reach)?;
+    if has_any(reach.log(), &[codes::BACKUP_ELSEWHERE]) {
+        reach.end_if(true);
+    }
+    let resize_blocks = pass0(volume, copy, &mut reach)?;
     let journal_lost = has_any(reach.log(), &JOURNAL_LOST);
     if report.journal == Some(JournalState::Damaged) && volume.has(NEEDS_RECOVERY) && !journal_lost {
         reach.log().add(Finding::new(codes::JOURNAL_TRANSACTION, Place::volume(), "", ""));
@@ -91,7 +94,8 @@ fn passes(volume: &Volume, copy: u32, progress: &dyn Progress, report: &mut Chec
     progress.stage("checking inodes", Some(volume.groups.into()), Unit::Items);
     let journal_is_usable = reach.log().count(codes::JOURNAL_INODE) == 0;
     let mut log = Log::new();
-    let gathered = pass1(volume, &found, journal_is_usable, progress, &mut log)?;
+    let known = Known { journal_is_usable, resize_blocks };
+    let gathered = pass1(volume, &found, &known, progress, &mut log)?;
     let gives_up = reach::of_inodes(&gathered, &mut log);
     reach.add(log);
     reach.end_if(gives_up);
@@ -157,8 +161,9 @@ fn names(
     Ok(())
 }
 
-/// What is asked before any inode is: journal, superblock, descriptors, and what else a mount looks at first.
-fn pass0(volume: &Volume, copy: u32, reach: &mut Reach<'_>) -> Result<(), SourceGone> {
+/// What is asked before any inode is: journal, superblock, descriptors, and what else a mount looks at first. Leaves how
+/// many blocks the inode for growing has, where all is well with it.
+fn pass0(volume: &Volume, copy: u32, reach: &mut Reach<'_>) -> Result<Option<u64>, SourceGone> {
     reach.add(journal::check(volume)?);
     let lost = has_any(reach.log(), &JOURNAL_LOST);
     reach.end_if(lost);
@@ -166,15 +171,22 @@ fn pass0(volume: &Volume, copy: u32, reach: &mut Reach<'_>) -> Result<(), Source
     reach.end_if(log.count(codes::UNKNOWN_FEATURES) > 0);
     reach.add(log);
     reach.add(descriptors::check(volume, copy)?);
-    reach.add(resize::check(volume)?);
+    let resize = resize::check(volume)?;
+    reach.add(resize.log);
     reach.add(mmp::check(volume)?);
-    Ok(())
+    Ok(resize.blocks)
+}
+
+/// What pass 0 found out for pass 1.
+struct Known {
+    journal_is_usable: bool,
+    resize_blocks: Option<u64>,
 }
 
 fn pass1(
     volume: &Volume,
     found: &Found,
-    journal_is_usable: bool,
+    known: &Known,
     progress: &dyn Progress,
     log: &mut Log,
 ) -> Result<Gathered, SourceGone> {
@@ -200,7 +212,8 @@ fn pass1(
         found,
         attribute_blocks: &attribute_blocks,
         bad_blocks: &bad,
-        journal_is_usable,
+        journal_is_usable: known.journal_is_usable,
+        resize_blocks: known.resize_blocks,
         low_dtime: low_dtime(volume),
     };
     let mut gathered = inodes::scan(&shared, progress)?;

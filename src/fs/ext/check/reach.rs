@@ -58,12 +58,12 @@ impl<'r> Reach<'r> {
 /// Pass 1: a map of blocks that e2fsck can not go through ends it there, and a block of attributes that is none at the end.
 pub fn of_inodes(gathered: &Gathered, log: &mut Log) -> bool {
     if let Some(last) = gathered.stops_at.map(u64::from) {
-        let judged_after = [codes::BLOCKS_COUNT, codes::SIZE, codes::INODE_CHECKSUM];
+        let judged_after = |code: Code| {
+            [codes::BLOCKS_COUNT, codes::SIZE, codes::INODE_CHECKSUM, codes::DIRECTORY_EMPTY].contains(&code)
+                || code.id.starts_with("ext-hash-")
+        };
         log.mark_unreached(|finding| {
-            finding
-                .place
-                .inode
-                .is_some_and(|inode| inode > last || inode == last && judged_after.contains(&finding.code))
+            finding.place.inode.is_some_and(|inode| inode > last || inode == last && judged_after(finding.code))
         });
     }
     gathered.stops_at.is_some() || log.count(codes::XATTR_MAGIC) > 0
@@ -89,8 +89,10 @@ pub fn of_directories(volume: &Volume, gathered: &Gathered, entries: &mut Entrie
     let corrupted = entries.log.findings().filter(|finding| finding.code == codes::DIRECTORY_CORRUPTED);
     let last = corrupted.map(|finding| order(finding).unwrap_or_default()).min().unwrap_or_default();
     let whole_tree = |code: Code| code.id.starts_with("ext-hash-");
+    // A node of a hash tree is looked at once the entries of its block are.
+    let of_node = |code: Code| whole_tree(code) && code != codes::HASH_ROOT_FIELDS;
     entries.log.mark_unreached(|finding| {
-        order(finding).is_some_and(|order| order > last)
+        order(finding).is_some_and(|order| order > last || order == last && of_node(finding.code))
             || finding.code == codes::DIRECTORY_LINKED_TWICE
             || finding.place.block.is_none() && whole_tree(finding.code)
     });

@@ -1,20 +1,22 @@
 //! Pass 0, the inode that holds blocks for more group descriptors: the ext4 documentation, `special_inodes.rst`.
 //!
 //! Tests: that it lists exactly the blocks behind the descriptors and their copies. Needs: the superblock. Leaves:
-//! findings alone.
+//! findings, and how many blocks the inode has where all of it is as it has to be: nobody needs to read it again.
 
 use super::codes;
+use super::inodes::{checksum_agrees, is_zero};
 use super::volume::{Record, Volume};
 use crate::bytes::le32;
 use crate::finding::{Code, Finding, Log, Place};
 use crate::node::Kind;
 use crate::source::SourceGone;
 
-use super::super::feature::RESIZE_INODE;
+use super::super::disk::inode::flags;
+use super::super::feature::{METADATA_CSUM, RESIZE_INODE};
 use super::super::number::InodeNr;
 
 /// The place of the double indirect block in `i_block`.
-const DOUBLE: usize = 13;
+pub const DOUBLE: usize = 13;
 
 /// e2fsck looks at the first of so many parts of the list.
 const LOOKED_AT: u64 = 4;
@@ -22,8 +24,15 @@ const LOOKED_AT: u64 = 4;
 /// Blocks of the list that are read together.
 const AT_ONCE: u64 = 16;
 
+/// What is known of the inode.
+pub struct Resize {
+    pub log: Log,
+    /// Its blocks, where it lists all that it has to, and nothing else.
+    pub blocks: Option<u64>,
+}
+
 /// Checks the inode.
-pub fn check(volume: &Volume) -> Result<Log, SourceGone> {
+pub fn check(volume: &Volume) -> Result<Resize, SourceGone> {
     let mut log = Log::new();
     let reserved = volume.sb.s_reserved_gdt_blocks.get();
     let record = volume.inode(InodeNr::RESIZE)?;
@@ -35,20 +44,28 @@ pub fn check(volume: &Volume) -> Result<Log, SourceGone> {
         if record.is_some_and(|r| r.inode.i_block.iter().any(|&byte| byte != 0)) {
             log.add(Finding::new(codes::RESIZE_NOT_CLEAR, place, "it holds blocks", "none"));
         }
-        return Ok(log);
+        return Ok(Resize { log, blocks: None });
     }
     // Where it can not be read its group has no table, which is said already.
-    if let Some(record) = record
-        && let Some((code, why)) = wrong(volume, &record)?
-    {
-        log.add(Finding::new(code, place, why, ""));
-    }
-    Ok(log)
+    let Some(record) = record else { return Ok(Resize { log, blocks: None }) };
+    let blocks = match blocks(volume, &record)? {
+        Ok(blocks) => blocks,
+        Err((code, why)) => {
+            // e2fsck reads no inode whose checksum is wrong.
+            let unreached = volume.has(METADATA_CSUM) && !checksum_agrees(volume, InodeNr::RESIZE.0, &record.raw);
+            log.add(Finding { unreached, ..Finding::new(code, place, why, "") });
+            None
+        }
+    };
+    Ok(Resize { log, blocks })
 }
 
-/// What is wrong with the inode, if anything.
-fn wrong(volume: &Volume, record: &Record) -> Result<Option<(Code, String)>, SourceGone> {
-    let invalid = |why| Ok(Some((codes::RESIZE_INODE, why)));
+/// What is wrong with the inode: a code, and why.
+type Wrong = (Code, String);
+
+/// The blocks of the inode; `None` where it lists more than it has to.
+fn blocks(volume: &Volume, record: &Record) -> Result<Result<Option<u64>, Wrong>, SourceGone> {
+    let invalid = |why| Ok(Err((codes::RESIZE_INODE, why)));
     let inode = &record.inode;
     if Kind::from_mode(inode.i_mode.get().into()) != Kind::File || inode.i_links_count.get() == 0 {
         return invalid(format!("mode {:06o}, {} links", inode.i_mode, inode.i_links_count));
@@ -68,13 +85,16 @@ fn wrong(volume: &Volume, record: &Record) -> Result<Option<(Code, String)>, Sou
         .filter(|group| volume.has_superblock(*group))
         .map(|group| u64::from(group) * volume.blocks_per_group)
         .collect();
+    let listed = list.chunks_exact(4).filter(|entry| !is_zero(entry)).count() as u64;
+    let in_volume = volume.is_block(first + reserved + copies.last().copied().unwrap_or_default());
+    let mut exact = in_volume && listed == reserved && !inode.has(flags::EXTENTS) && !inode.has(flags::INLINE_DATA);
     let mut some = Vec::new();
     for i in 0..reserved {
         let code = if i < reserved / LOOKED_AT { codes::RESIZE_INODE } else { codes::RESIZE_INODE_LATER };
         let slot = (volume.descriptor_blocks() + i) % volume.addresses();
         let named = u64::from(le32(&list, slot as usize * 4).unwrap_or_default());
         if named != first + i {
-            return Ok(Some((code, format!("descriptor block {named}, expected {}", first + i))));
+            return Ok(Err((code, format!("descriptor block {named}, expected {}", first + i))));
         }
         let at = i % AT_ONCE;
         if at == 0 {
@@ -83,10 +103,12 @@ fn wrong(volume: &Volume, record: &Record) -> Result<Option<(Code, String)>, Sou
         }
         let entries = &some[(at * volume.block_size) as usize..][..volume.block_size as usize];
         if let Some(why) = missed(entries, named, &copies) {
-            return Ok(Some((code, why)));
+            return Ok(Err((code, why)));
         }
+        exact &= is_zero(&entries[(copies.len() * 4).min(entries.len())..]);
     }
-    Ok(None)
+    // The list itself, each block on it, and their copies.
+    Ok(Ok(exact.then(|| 1 + reserved * (1 + copies.len() as u64))))
 }
 
 /// Each block kept behind the primary descriptors lists its counterparts behind the copies, which are so many blocks

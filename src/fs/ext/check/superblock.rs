@@ -47,8 +47,13 @@ pub fn open(source: &Source) -> Result<Opened, SourceGone> {
         Err(Unfit { code, why }) => {
             let place = Place::volume().at(Span::new(OFFSET, SIZE as u64));
             log.add(Finding::new(code, place, why.clone(), ""));
-            match backup(source, primary.as_ref())? {
+            let usual = backup(source, None)?;
+            let is_usual = usual.is_some();
+            match usual.map_or_else(|| backup(source, primary.as_ref()), |volume| Ok(Some(volume)))? {
                 Some(mut volume) => {
+                    if !is_usual {
+                        log.add(elsewhere(&volume));
+                    }
                     volume.load_descriptors(1)?;
                     return Ok(Opened::Volume(Box::new(volume), 1, log));
                 }
@@ -70,6 +75,13 @@ pub fn open(source: &Source) -> Result<Opened, SourceGone> {
         }
     }
     Ok(Opened::Volume(Box::new(volume), copy, log))
+}
+
+/// A backup that is used, and that repair programs have to be told of.
+fn elsewhere(volume: &Volume) -> Finding {
+    let (block, size) = (volume.group_start(1), volume.block_size);
+    let place = Place::volume().at(volume.span(block));
+    Finding::new(codes::BACKUP_ELSEWHERE, place, format!("block {block}"), format!("`e2fsck -b {block} -B {size}`"))
 }
 
 fn read(source: &Source, offset: u64) -> Result<Option<Superblock>, SourceGone> {

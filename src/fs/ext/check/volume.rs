@@ -95,6 +95,13 @@ impl Volume {
         Ok(lost.is_empty())
     }
 
+    /// The same, and which bytes were unreadable.
+    pub fn read_what_is_there(&self, offset: u64, buf: &mut [u8]) -> Result<Spans, SourceGone> {
+        let mut lost = Spans::new();
+        self.source.read(offset, buf, &mut lost)?;
+        Ok(lost)
+    }
+
     /// Reads a block into `buf`, which is made to fit; false if some of it is unreadable.
     pub fn read_block(&self, block: u64, buf: &mut Vec<u8>) -> Result<bool, SourceGone> {
         buf.resize(self.block_size as usize, 0);

@@ -195,6 +195,10 @@ fn value(
     problem: &mut Report<'_>,
 ) -> Result<bool, SourceGone> {
     let inum = entry.e_value_inum.get();
+    if inum != 0 && !volume.has(super::super::feature::EA_INODE) {
+        problem(codes::XATTR_VALUE_INODE, format!("value in inode {inum}, and the feature is off"), false);
+        return Ok(true);
+    }
     if inum != 0 {
         return value_in_inode(volume, owner, inum, entry, name, rules, found, problem);
     }

@@ -143,17 +143,17 @@ crate::finding::codes! {
         "an inode with extents is marked as holding its data inline",
         explain: "Both flags are set, and the inode holds an extent tree.",
         repair: "clears the inline flag",
-        e2fsck: ["PR_1_CLEAR_INLINE_DATA_FOR_EXTENT"];
+        e2fsck: ["PR_1_CLEAR_INLINE_DATA_FOR_EXTENT", "PR_1_CLEAR_EXTENT_INLINE_DATA_INODE"];
     EXTENTS_FLAG_WITH_INLINE = "ext-inode-extents-flag-with-inline", Damage,
         "an inode with inline data is marked as having extents",
         explain: "Both flags are set, and the inode holds its data.",
         repair: "clears the extents flag",
-        e2fsck: ["PR_1_CLEAR_EXTENT_FOR_INLINE_DATA"];
+        e2fsck: ["PR_1_CLEAR_EXTENT_FOR_INLINE_DATA", "PR_1_CLEAR_EXTENT_INLINE_DATA_INODE"];
     BOTH_FLAGS_WITH_BLOCK_MAP = "ext-inode-both-flags-with-block-map", Damage,
         "an inode with a block map is marked as having inline data and extents",
         explain: "Both flags are set, and the inode holds neither but block numbers.",
         repair: "clears both flags",
-        e2fsck: ["PR_1_CLEAR_EXTENT_INLINE_DATA_FLAGS"];
+        e2fsck: ["PR_1_CLEAR_EXTENT_INLINE_DATA_FLAGS", "PR_1_CLEAR_EXTENT_INLINE_DATA_INODE"];
     BOTH_FLAGS_WITH_JUNK = "ext-inode-both-flags-with-junk", Critical,
         "an inode is marked as having inline data and extents, and has neither",
         explain: "The place of the map holds nothing that makes sense, so the contents can not be found.",
@@ -178,7 +178,7 @@ crate::finding::codes! {
         "an inode has extents, and the feature is off",
         explain: "The file is whole, and the kernel refuses to read it.",
         repair: "switches the feature on",
-        e2fsck: ["PR_1_EXTENT_FEATURE"];
+        e2fsck: ["PR_1_EXTENT_FEATURE", "PR_1_EXTENTS_SET"];
     EXTENTS_FLAG_WITHOUT_FEATURE = "ext-inode-extents-flag-without-feature", Critical,
         "the extents flag is set without the feature",
         explain: "No extent tree is there either: the inode is damaged.",
@@ -351,6 +351,11 @@ crate::finding::codes! {
         explain: "The part of the file that it maps is lost; the rest can be read.",
         repair: "cuts the node off: that part of the file is gone",
         e2fsck: ["PR_1_EXTENT_HEADER_INVALID"];
+    EXTENT_NODE_EMPTY = "ext-extent-node-empty", Critical,
+        "a node of an extent tree holds nothing",
+        explain: "A node below the root always holds an extent; this one's count is 0, so the part of the file that it maps is lost. e2fsck without a repair does not get past such a file.",
+        repair: "clears the inode: the file is gone",
+        e2fsck: ["PR_1_EXTENT_ITERATE_FAILURE"];
     EXTENT_START = "ext-extent-start", Damage,
         "an extent begins outside the volume",
         explain: "That part of the file is lost.",

@@ -7,7 +7,7 @@
 //! Where verdicts differ from e2fsck's, and why ours stands:
 //! - A journal that waits, and whose replay damages the volume: `e2fsck -fn` judges the volume as it lies, and after
 //!   `e2fsck -E journal_only` a run without `-f` believes the superblock's word that all is clean. With `-f` it reports
-//!   the bitmaps and counts that are reported here.
+//!   the bitmaps and counts that are reported here, and so does a kernel that replays the journal itself.
 //! - The inode for growing: e2fsck looks at the first quarter of its list ([`RESIZE_INODE_LATER`]).
 //! - A time of the superblock past 2106: e2fsck 1.47.0 does not read the upper byte.
 //! - Directories that name each other in a circle ([`DIRECTORY_LOOP`]): e2fsck marks a directory as done before it asks
@@ -16,6 +16,8 @@
 //!   all only while it hashes the directory anew.
 //! - The depth of nodes below the root of an extent tree ([`EXTENT_NODE_DEPTH`]): kernels refuse the node, e2fsck does not
 //!   look.
+//! - Flags that exclude each other: where its first question is answered no, e2fsck asks the next, so that `-fn` names two
+//!   problems for one (`PR_1_CLEAR_EXTENT_INLINE_DATA_INODE`, `PR_1_EXTENTS_SET`).
 //! - The size and links of an inode that holds an attribute's value ([`XATTR_VALUE_DIFFERS`]): kernels refuse the value,
 //!   e2fsck compares hashes alone.
 //!

@@ -12,6 +12,11 @@ crate::finding::codes! {
         explain: "Neither the primary superblock nor its first backup describes a volume, so nothing could be checked. The files may still be found by a search: try listing or copying.",
         repair: "gives up",
         e2fsck: ["PR_0_SB_CORRUPT"];
+    BACKUP_ELSEWHERE = "ext-superblock-backup-elsewhere", Warning,
+        "the backup superblock lies where repair programs do not look",
+        explain: "The groups are not as large as the block size allows, so the first backup is in an unusual place. It was found and used here; a repair program has to be told the block (`-b`) and its size (`-B`).",
+        repair: "gives up unless it is told the place",
+        e2fsck: ["PR_0_SB_CORRUPT"];
     DESCRIPTORS_UNUSABLE = "ext-descriptors-unusable", Critical,
         "group descriptors point outside the volume or at each other",
         explain: "The primary group descriptors name impossible places for bitmaps or inode tables. The copy behind the backup superblock is used instead where it can be read.",
