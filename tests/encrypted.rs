@@ -95,6 +95,22 @@ fn webdav() {
     assert_eq!(fs::read(served.join("x/small")).unwrap(), b"1\n");
 }
 
+#[test]
+fn a_wrong_clock_is_told_with_what_to_do() {
+    let (case, authority, port) = (Case::new(), Authority::new(), free_ports(1));
+    let _plain = rclone_webdav(&case.scratch.dir("served"), port);
+    let server = authority.before(port);
+    let to = format!("webdavs://user@127.0.0.1:{}/x", server.port);
+    for (clock, word) in [("-3000d", "not valid yet"), ("+30d", "expired")] {
+        let mut command = system("faketime");
+        command.args(["-f", clock, env!("CARGO_BIN_EXE_offmount"), "copy"]).arg(&case.image).args(["--to", &to]);
+        command.env("XDG_STATE_HOME", case.scratch.join("state")).env("OFFMOUNT_WEBDAV_PASSWORD", "word");
+        let ran = run(command.env("SSL_CERT_FILE", authority.certificate()), b"").exits(2);
+        let said = &ran.stderr;
+        assert!(said.contains(word) && said.contains("timedatectl") && !said.contains("SSL_CERT_FILE"), "{ran:?}");
+    }
+}
+
 /// The addresses that Swift gives out begin as it was asked: without encryption here, so the account is named.
 fn account(server: &Server, plain: u16) -> (String, String) {
     let auth = format!("http://127.0.0.1:{plain}/auth/v1.0");

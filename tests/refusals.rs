@@ -10,11 +10,12 @@ mod sshd;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use common::{Ran, Scratch, run, system, tool};
+use common::{Mounted, Ran, Scratch, run, system, tool};
 use copying::ext4;
-use servers::{Server, free_ports, rclone, rclone_webdav, swift_in, swift_with};
+use servers::{Server, free_ports, rclone, rclone_webdav, swift_with};
 use sshd::Sshd;
 
 /// Some files small enough for one piece, and one that goes in parts.
@@ -72,7 +73,7 @@ fn says(ran: &Ran, code: i32, words: &[&str]) {
     words.iter().for_each(|words| assert!(said.contains(words), "{words}: {ran:?}"));
 }
 
-/// A Swift of its own, with what it needs.
+/// A Swift, with what it needs.
 struct Swift {
     _server: Server,
     _served: Scratch,
@@ -84,10 +85,15 @@ struct Swift {
 impl Swift {
     fn start(settings: &[(&str, &str)]) -> Self {
         let (served, port) = (Scratch::new(), free_ports(5));
-        let server =
-            if settings.is_empty() { swift_in(served.path(), port) } else { swift_with(served.path(), port, settings) };
+        let server = swift_with(served.path(), port, settings);
         let (auth, endpoint) = (format!("http://127.0.0.1:{port}/auth/v1.0"), format!("http://127.0.0.1:{port}"));
         Swift { _server: server, _served: served, port, auth, endpoint }
+    }
+
+    /// One for all tests that ask nothing special of it.
+    fn common() -> &'static Self {
+        static COMMON: OnceLock<Swift> = OnceLock::new();
+        COMMON.get_or_init(|| Swift::start(&[]))
     }
 
     fn login(&self) -> [(&str, &str); 3] {
@@ -118,7 +124,7 @@ impl Swift {
 
 #[test]
 fn a_quota_ends_the_run_and_more_of_it_lets_it_go_on() {
-    let (case, swift) = (Case::new(), Swift::start(&[]));
+    let (case, swift) = (Case::new(), Swift::common());
     for (to, container, settings) in
         [("swift://full/x", "full", swift.login()), ("s3://tight/x", "tight", swift.keys())]
     {
@@ -132,7 +138,7 @@ fn a_quota_ends_the_run_and_more_of_it_lets_it_go_on() {
 
 #[test]
 fn who_may_not_write_is_told_so() {
-    let (case, swift) = (Case::new(), Swift::start(&[]));
+    let (case, swift) = (Case::new(), Swift::common());
     swift.container("closed", "400000000");
     let mut guest = swift.login();
     (guest[1].1, guest[2].1) = ("test:guest", "visiting");
@@ -144,7 +150,7 @@ fn who_may_not_write_is_told_so() {
 
 #[test]
 fn a_wrong_clock_is_told_with_what_to_do() {
-    let (case, swift) = (Case::new(), Swift::start(&[]));
+    let (case, swift) = (Case::new(), Swift::common());
     swift.container("bucket", "400000000");
     let mut command = system("faketime");
     command.args([
@@ -230,7 +236,7 @@ fn full_disks_behind_swift_end_the_run_with_what_is_left() {
     let case = Case::new();
     let (served, port) = (Scratch::new(), free_ports(5));
     let small = Small::new(served.join("disks"), "24M");
-    let _server = swift_in(served.path(), port);
+    let _server = swift_with(served.path(), port, &[("PASSED_OVER", "5")]);
     let (auth, began) = (format!("http://127.0.0.1:{port}/auth/v1.0"), Instant::now());
     let login = [("ST_AUTH", &*auth), ("ST_USER", "test:tester"), ("ST_KEY", "testing")];
     let image = case.image.to_str().unwrap();
@@ -250,4 +256,22 @@ fn a_directory_that_can_not_be_written_is_told_over_sftp() {
     let ran = case.copy(&sshd.url(sshd.port, &closed), &[("OFFMOUNT_SSH", &ssh)]);
     tool("chattr", &["-i", closed.to_str().unwrap()]);
     says(&ran, 2, &["making .offmount"]);
+}
+
+#[test]
+fn a_quota_is_guessed_at_over_sftp_and_more_of_it_lets_it_go_on() {
+    let (case, sshd) = (Case::new(), Sshd::start());
+    let image = case.scratch.sparse("btrfs", 256 << 20);
+    tool("mkfs.btrfs", &["-q", image.to_str().unwrap()]);
+    let mounted = Mounted::writable(&image, "");
+    let volume = mounted.join("volume");
+    tool("btrfs", &["subvolume", "create", volume.to_str().unwrap()]);
+    tool("btrfs", &["quota", "enable", mounted.path().to_str().unwrap()]);
+    let limit = |size: &str| drop(tool("btrfs", &["qgroup", "limit", size, volume.to_str().unwrap()]));
+    limit("8M");
+    let (ssh, to) = (sshd.ssh("ssh"), sshd.url(sshd.port, &volume.join("copy")));
+    let settings = [("OFFMOUNT_SSH", &*ssh)];
+    says(&case.copy(&to, &settings), 1, &["a quota may be used up", "left"]);
+    limit("none");
+    case.goes_on(&to, &settings);
 }

@@ -12,12 +12,13 @@ mod sshd;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use common::{Scratch, run, system};
 use copying::ext4;
 use proxy::{Proxy, Way};
-use servers::{free_ports, rclone, rclone_webdav, swift};
+use servers::{Server, free_ports, rclone, rclone_webdav};
 use sshd::Sshd;
 
 const MIB: u64 = 1 << 20;
@@ -109,10 +110,13 @@ fn a_slow_line_is_left_alone(far: &Far) {
     case.verify(far);
 }
 
-fn each(far: impl Fn(&str) -> Far) {
-    a_stall_is_noticed(&far("swallowed"), Way::Swallows);
-    a_stall_is_noticed(&far("standing"), Way::Stands);
-    a_slow_line_is_left_alone(&far("slow"));
+/// All three side by side: they wait, mostly.
+fn each(far: impl Fn(&str) -> Far + Sync) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| a_stall_is_noticed(&far("swallowed"), Way::Swallows));
+        scope.spawn(|| a_stall_is_noticed(&far("standing"), Way::Stands));
+        scope.spawn(|| a_slow_line_is_left_alone(&far("slow")));
+    });
 }
 
 #[test]
@@ -125,15 +129,22 @@ fn sftp() {
     });
 }
 
+static SWIFT: OnceLock<Server> = OnceLock::new();
+
 #[test]
-fn swift_and_s3() {
-    let server = swift();
+fn swift() {
+    let server = SWIFT.get_or_init(servers::swift);
     each(|name| {
         let proxy = Proxy::before(server.port);
         let auth = format!("http://127.0.0.1:{}/auth/v1.0", proxy.port);
         let settings = vec![("ST_AUTH", auth), ("ST_USER", "test:tester".into()), ("ST_KEY", "testing".into())];
         Far { proxy, url: format!("swift://{name}/below"), settings }
     });
+}
+
+#[test]
+fn s3() {
+    let server = SWIFT.get_or_init(servers::swift);
     let remote = format!(
         ":s3,provider=Other,access_key_id='test:tester',secret_access_key=testing,endpoint='http://127.0.0.1:{}',force_path_style=true:",
         server.port

@@ -23,6 +23,8 @@ pub mod store;
 #[cfg(feature = "swift")]
 mod swift;
 pub mod tar;
+#[cfg(any(feature = "object-stores", feature = "swift", feature = "webdav"))]
+mod trust;
 pub mod url;
 #[cfg(feature = "webdav")]
 mod webdav;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tests/servers/swift.sh DIR PORT: OpenStack Swift on the loopback address, of one node, until standard input ends. Its proxy
 # listens on PORT and speaks Swift (tempauth) and S3; user test:tester, key testing; user test:guest, key visiting, may do
-# nothing. TOKEN_LIFE: seconds for which a token is good. The ports after PORT are used too.
+# nothing. KEYSTONE: the port of a Keystone that says who may do what instead, and then without S3. TOKEN_LIFE: seconds for which a token is good. PASSED_OVER: seconds for which a disk that failed is not asked again. The ports after PORT are used too.
 set -u
 dir=$1 port=$2
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -36,6 +36,8 @@ server object $((port + 1)) >/dev/null
 server container $((port + 2)) >/dev/null
 server account $((port + 3)) >/dev/null
 
+who="s3api tempauth"
+[ -z "${KEYSTONE:-}" ] || who="authtoken keystoneauth"
 cat >"$dir/etc/proxy-server.conf" <<END
 [DEFAULT]
 bind_ip = 127.0.0.1
@@ -44,10 +46,11 @@ user = $(id -un)
 workers = 0
 swift_dir = $dir/etc
 [pipeline:main]
-pipeline = catch_errors cache listing_formats bulk s3api tempauth container_quotas slo dlo proxy-server
+pipeline = catch_errors cache listing_formats bulk $who container_quotas slo dlo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+error_suppression_interval = ${PASSED_OVER:-60}
 conn_timeout = 10
 node_timeout = 60
 allow_account_management = true
@@ -67,6 +70,21 @@ use = egg:swift#tempauth
 user_test_tester = testing .admin
 user_test_guest = visiting
 token_life = ${TOKEN_LIFE:-86400}
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+auth_type = password
+auth_url = http://127.0.0.1:${KEYSTONE:-}
+www_authenticate_uri = http://127.0.0.1:${KEYSTONE:-}
+username = admin
+password = secret
+project_name = admin
+user_domain_id = default
+project_domain_id = default
+delay_auth_decision = true
+cache = swift.cache
+[filter:keystoneauth]
+use = egg:swift#keystoneauth
+operator_roles = admin
 [filter:container_quotas]
 use = egg:swift#container_quotas
 [filter:slo]

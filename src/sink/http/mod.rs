@@ -12,6 +12,7 @@ use ureq::{Agent, Body, Timeout};
 
 use super::Failure;
 use super::budget::answer_within;
+use super::trust;
 
 /// Attempts at a request whose body can be sent again, in quick succession. Whoever copies waits longer, and goes on.
 const ATTEMPTS: u32 = 3;
@@ -133,7 +134,8 @@ impl Http {
     fn failure(&self, error: &ureq::Error) -> Failure {
         match error {
             error if is_distrust(error) => {
-                Failure::Gone(std::io::Error::other(format!("the server is not trusted: {error}; {CERTIFICATE}")))
+                let advice = trust::advice(&error.to_string(), "SSL_CERT_FILE");
+                Failure::Gone(std::io::Error::other(format!("the server is not trusted: {error}; {advice}")))
             }
             error if is_lasting(error) => {
                 Failure::Gone(std::io::Error::other(format!("the server can not be spoken to: {error}")))
@@ -160,9 +162,6 @@ fn is_lasting(error: &ureq::Error) -> bool {
     use ureq::Error as E;
     matches!(error, E::BadUri(_) | E::Http(_) | E::Tls(_) | E::Rustls(_) | E::Pem(_) | E::TlsRequired)
 }
-
-/// What to do about a server whose certificate is not trusted.
-const CERTIFICATE: &str = "put its authority's certificate (PEM) into a file, and name that in SSL_CERT_FILE";
 
 /// True where the server's certificate is not trusted: what was met is told as an error of the connection.
 fn is_distrust(error: &ureq::Error) -> bool {

@@ -5,7 +5,7 @@ use std::io;
 
 use object_store::Error;
 
-use crate::sink::Failure;
+use crate::sink::{Failure, trust};
 
 /// Judges an error: by the code that the service gives (Amazon S3 API Reference, "Error responses"), else by the status.
 pub fn judge(error: &Error, bucket: &str) -> Failure {
@@ -55,9 +55,9 @@ fn by_kind(error: &Error, text: &str, bucket: &str) -> Failure {
             Failure::Refused(format!("the store refused: {}", element(text, "Message").unwrap_or(&last(error))))
         }
         (_, None) if text.contains("invalid peer certificate") => gone(format!(
-            "the store is not trusted: {}; put its authority's certificate (PEM) into a file, and name that in \
-             SSL_CERT_FILE or AWS_CA_BUNDLE",
-            last(error)
+            "the store is not trusted: {}; {}",
+            last(error),
+            trust::advice(text, "SSL_CERT_FILE or AWS_CA_BUNDLE")
         )),
         (Error::Generic { .. }, None) if !text.contains("builder error") => {
             Failure::Passing(format!("the connection to the store failed: {}", last(error)))

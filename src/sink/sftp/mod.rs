@@ -45,6 +45,13 @@ const TEMPORARY: &str = "tmp";
 /// Less free than this is full, where a server says no more than "failure".
 const NO_ROOM: u64 = 4 << 20;
 
+/// Bytes of the file that tells whether a server still takes any.
+const BLOCK: usize = 32 << 10;
+
+/// SFTP has no word for a quota.
+const TAKES_NOTHING: &str = "the server takes nothing more, though its disk has room: a quota may be used up (ask `quota` \
+                             there), or its disk fails";
+
 type Key = [u8; 16];
 
 /// A directory of another machine, with all below it.
@@ -268,6 +275,9 @@ impl Sftp {
                 if self.is_full() {
                     return Failure::Full;
                 }
+                if !self.takes_more() {
+                    return Failure::Gone(std::io::Error::other(TAKES_NOTHING));
+                }
                 format!("the server says only: {}", why.to_lowercase())
             }
             Answer::Status(_, why) => format!("the server says: {why}"),
@@ -284,6 +294,24 @@ impl Sftp {
         let (_, size, _, _, free, files, _, free_files) =
             (next(), next(), next(), next(), next(), next(), next(), next());
         free.saturating_mul(size) < NO_ROOM || (files > 0 && free_files == 0)
+    }
+
+    /// Whether a server that said only "failure" takes a small new file; also where that can not be found out.
+    fn takes_more(&self) -> bool {
+        self.look_only || self.line().and_then(|line| self.try_block(&line)).unwrap_or(true)
+    }
+
+    fn try_block(&self, line: &Line) -> Result<bool, Failure> {
+        let path = self.temporary(&self.small_name());
+        let flags = open::WRITE | open::CREATE | open::EXCLUSIVE;
+        let ask = Ask::new(kind::OPEN).bytes(&path).u32(flags).attributes(&Attributes::default());
+        let Answer::Handle(handle) = self.ask(line, &ask)? else { return Ok(false) };
+        let ask = Ask::new(kind::WRITE).bytes(&handle).u64(0);
+        let written = self.wait(line.send(&ask, Some(&[0; BLOCK])).map_err(|broken| self.broken(broken))?)?;
+        let closed = self.ask(line, &Ask::new(kind::CLOSE).bytes(&handle))?;
+        self.ask(line, &Ask::new(kind::REMOVE).bytes(&path))?;
+        let is_good = |answer: &Answer| matches!(answer, Answer::Status(status::OK, _));
+        Ok(is_good(&written) && is_good(&closed))
     }
 
     /// What stands at a path on the server.

@@ -174,7 +174,7 @@ impl Sending {
 /// not allowed.
 fn taken(answer: Answer) -> Result<Answer, Failure> {
     match answer.status() {
-        status @ (405 | 409) => Err(Failure::Refused(format!(
+        status @ (403 | 405 | 409) => Err(Failure::Refused(format!(
             "the server does not take it ({status}): it may be full, or not let us write"
         ))),
         _ => good(answer),
