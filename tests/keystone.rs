@@ -39,7 +39,7 @@ fn keystone_says_where_swift_is_and_who_may_write() {
         return;
     }
     let scratch = Scratch::new();
-    let files = "head -c 30000000 /dev/urandom > large; for i in $(seq 20); do echo $i > f$i; done";
+    let files = "head -c 16000000 /dev/urandom > large; for i in $(seq 20); do echo $i > f$i; done";
     let case = Case { image: ext4(&scratch, 64 << 20, files), scratch };
     let (port, swift) = (free_ports(2), free_ports(5));
     // Tokens that are over in the middle of the copy.

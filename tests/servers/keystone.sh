@@ -24,7 +24,8 @@ export OS_KEYSTONE_CONFIG_FILES=$dir/keystone.conf
 {
   keystone-manage --config-file "$dir/keystone.conf" db_sync
   keystone-manage --config-file "$dir/keystone.conf" bootstrap --bootstrap-password secret \
-    --bootstrap-public-url "http://127.0.0.1:$port/v3" --bootstrap-region-id here
+    --bootstrap-public-url "http://127.0.0.1:$port/v3" --bootstrap-internal-url "http://127.0.0.1:$port/v3" \
+    --bootstrap-region-id here
 } >"$dir/log" 2>&1
 
 exec 3<&0 </dev/null
