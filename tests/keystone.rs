@@ -19,7 +19,9 @@ impl Case {
     fn offmount(&self, args: &[&str], settings: &[(&str, &str)]) -> Ran {
         let mut command = system(env!("CARGO_BIN_EXE_offmount"));
         let others = std::env::vars().filter(|(name, _)| name.starts_with("ST_") || name.starts_with("OS_"));
-        others.for_each(|(name, _)| drop(command.env_remove(name)));
+        others.for_each(|(name, _)| {
+            command.env_remove(name);
+        });
         command.args(args).env("XDG_STATE_HOME", self.scratch.join("state")).env("HOME", self.scratch.path());
         run(command.env("NO_COLOR", "1").envs(settings.iter().copied()), b"")
     }
