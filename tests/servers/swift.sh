@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # tests/servers/swift.sh DIR PORT: OpenStack Swift on the loopback address, of one node, until standard input ends. Its proxy
 # listens on PORT and speaks Swift (tempauth) and S3; user test:tester, key testing; user test:guest, key visiting, may do
-# nothing. KEYSTONE: the port of a Keystone that says who may do what instead, and then without S3. TOKEN_LIFE: seconds for which a token is good. PASSED_OVER: seconds for which a disk that failed is not asked again. The ports after PORT are used too.
+# nothing. KEYSTONE: the port of a Keystone that says who may do what instead, and then without S3. TOKEN_LIFE: seconds for
+# which a token is good. The ports after PORT are used too.
 set -u
 dir=$1 port=$2
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -50,7 +51,6 @@ pipeline = catch_errors cache listing_formats bulk $who container_quotas slo dlo
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
-error_suppression_interval = ${PASSED_OVER:-60}
 conn_timeout = 10
 node_timeout = 60
 allow_account_management = true
