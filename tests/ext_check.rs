@@ -155,7 +155,7 @@ fn what_damage_costs_is_told() {
     // Two files of 5000 bytes share one block of 1024.
     assert_eq!(costs(&image, "ext-shared-file"), [r#"{"bytes":1024,"files":1}"#; 2]);
     let text = offmount(&["check".as_ref(), image.as_os_str()]).exits(4);
-    assert!(text.text().contains("costs: 2 files, 2.0 KiB of contents"), "{text:?}");
+    assert!(text.text().contains("touches: 2 files, 2.0 KiB of contents"), "{text:?}");
 }
 
 #[test]

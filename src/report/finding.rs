@@ -9,6 +9,9 @@ use crate::bytes::Span;
 use crate::finding::{Code, Cost, Finding, Log, Place, Severity};
 use crate::name;
 
+/// So many codes are shown at length.
+const PARAGRAPHS: usize = 8;
+
 /// Examples shown of each code.
 const EXAMPLES: usize = 3;
 
@@ -76,13 +79,29 @@ fn worst_first(log: &Log) -> Vec<(Code, u64)> {
     counts
 }
 
-/// A log for people: one paragraph a code, worst first, with the first examples.
+/// A log for people: one paragraph a code, worst first, with the first examples. Where there are so many that no screen
+/// would hold them, those that are not critical get a line each.
 pub fn grouped(log: &Log) -> String {
     let mut text = String::new();
-    for (code, n) in worst_first(log) {
-        paragraph(&mut text, log, code, n).unwrap_or_default(); // writing to memory can not fail
+    let codes = worst_first(log);
+    let is_long = codes.len() > PARAGRAPHS;
+    for (i, (code, n)) in codes.into_iter().enumerate() {
+        let is_short = is_long && (code.severity < Severity::Critical || i >= PARAGRAPHS);
+        let write = if is_short { line } else { paragraph };
+        write(&mut text, log, code, n).unwrap_or_default(); // writing to memory can not fail
     }
     text
+}
+
+/// A code in a line: the first place, and how many files it touches.
+fn line(text: &mut String, log: &Log, code: Code, n: u64) -> std::fmt::Result {
+    write!(text, "{:<8} {}: {} ({n}x)", severity(code.severity), code.id, code.title)?;
+    let first = log.findings().find(|finding| finding.code == code).map(|finding| &finding.place);
+    if let Some(Place { inode: Some(inode), path, .. }) = first {
+        let words = place(&Place { path: path.clone(), ..Place::inode(*inode) });
+        write!(text, "{} {words}", if n > 1 { ", first" } else { "," })?;
+    }
+    writeln!(text)
 }
 
 fn paragraph(text: &mut String, log: &Log, code: Code, n: u64) -> std::fmt::Result {
@@ -102,7 +121,8 @@ fn paragraph(text: &mut String, log: &Log, code: Code, n: u64) -> std::fmt::Resu
     }
     let Cost { files, bytes } = log.cost(code);
     if files > 0 || bytes > 0 {
-        writeln!(text, "         costs: {}, {} of contents", count(files, "file"), size(bytes))?;
+        let contents = if bytes > 0 { format!(", {} of contents", size(bytes)) } else { String::new() };
+        writeln!(text, "         touches: {}{contents}", count(files, "file"))?;
     }
     if !code.repair.is_empty() {
         writeln!(text, "         repair: {}", code.repair)?;
@@ -168,7 +188,7 @@ mod tests {
     #[test]
     fn the_worst_stands_first_and_a_screen_suffices() {
         let expected = "damage   test-large: something wrong (9x)\n         inode 1: 1, expected 2\n         inode 2: 1, \
-                        expected 2\n         inode 3: 1, expected 2\n         and 6 more\n         costs: 9 files, 9.0 KiB \
+                        expected 2\n         inode 3: 1, expected 2\n         and 6 more\n         touches: 9 files, 9.0 KiB \
                         of contents\n         repair: mends it\nnote     test-small: something odd (1x)\n         \
                         an odd thing\n";
         assert_eq!(grouped(&log()), expected);

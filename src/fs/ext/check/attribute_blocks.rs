@@ -61,15 +61,18 @@ impl AttributeBlocks {
         Ok(seen)
     }
 
-    /// What was found wrong, and how often each inode of a value was named.
-    pub fn finish(self, volume: &Volume) -> (Log, HashMap<u32, u64>) {
-        let (mut log, mut references) = (Log::new(), HashMap::new());
+    /// What was found wrong, how often each inode of a value was named, and whether e2fsck gives up: it does where it
+    /// would have to correct the count of a block that is none.
+    pub fn finish(self, volume: &Volume) -> (Log, HashMap<u32, u64>, bool) {
+        let (mut log, mut references, mut gives_up) = (Log::new(), HashMap::new(), false);
         let known = self.shards.into_iter().flat_map(|shard| shard.into_inner().unwrap_or_else(|e| e.into_inner()));
         for (block, known) in known {
             let place = || Place::inode(known.first.into()).at_block(block).at(volume.span(block));
             if known.problems.is_empty() && u64::from(known.references) != known.named {
                 log.note(codes::XATTR_REFERENCES, place(), || (known.references.to_string(), known.named.to_string()));
             }
+            let is_none = known.problems.iter().any(|problem| problem.code == codes::XATTR_MAGIC);
+            gives_up |= is_none && u64::from(known.references) != known.named;
             for inode in &known.value_inodes {
                 *references.entry(*inode).or_default() += 1;
             }
@@ -78,7 +81,7 @@ impl AttributeBlocks {
                 log.add(Finding::new(problem.code, place(), problem.found.clone(), "").costing(known.named, 0));
             }
         }
-        (log, references)
+        (log, references, gives_up)
     }
 }
 

@@ -3,6 +3,8 @@
 //! Tests: bitmaps against what passes 1 found in use, their padding and checksums; counts against the bitmaps. Needs:
 //! [`Found`]. Leaves: findings alone.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use super::bits::low_mask;
@@ -24,11 +26,16 @@ struct Free {
 }
 
 /// Checks all groups and the totals.
-pub fn check(volume: &Volume, found: &Found) -> Result<Log, SourceGone> {
+/// The marks of what was never initialised count only where the group's descriptor is not among the `unproved`: else its
+/// bitmaps have to be in order as they lie.
+pub fn check(volume: &Volume, found: &Found, unproved: &BTreeSet<u32>) -> Result<Log, SourceGone> {
     let parts: Result<Vec<(Log, Free)>, SourceGone> = (0..volume.groups)
         .into_par_iter()
         .map(|group| {
             let mut log = Log::new();
+            if unproved.contains(&group) {
+                uninitialised(volume, group, &mut log)?;
+            }
             let clusters = blocks(volume, found, group, &mut log)?;
             let inodes = inodes(volume, found, group, &mut log)?;
             Ok((log, Free { clusters, inodes }))
@@ -42,6 +49,21 @@ pub fn check(volume: &Volume, found: &Found) -> Result<Log, SourceGone> {
     }
     totals(volume, free, &mut whole);
     Ok(whole)
+}
+
+/// The ends of bitmaps that a descriptor which is not proved calls uninitialised.
+fn uninitialised(volume: &Volume, group: u32, log: &mut Log) -> Result<(), SourceGone> {
+    let (marks, mut buf) = (volume.descriptors[group as usize].bg_flags.get(), Vec::new());
+    let ratio = volume.cluster_ratio;
+    let bits = (volume.group_end(group) - volume.group_start(group)).div_ceil(ratio);
+    if marks & flags::BLOCK_UNINIT != 0 && read_bitmap(volume, volume.block_bitmap(group), &mut buf)? {
+        padding(volume, &buf, bits, volume.blocks_per_group / ratio, group, codes::BLOCK_BITMAP_PADDING, log);
+    }
+    let inodes = volume.inodes_per_group.into();
+    if marks & flags::INODE_UNINIT != 0 && read_bitmap(volume, volume.inode_bitmap(group), &mut buf)? {
+        padding(volume, &buf, inodes, inodes, group, codes::INODE_BITMAP_PADDING, log);
+    }
+    Ok(())
 }
 
 fn totals(volume: &Volume, free: Free, log: &mut Log) {
@@ -116,7 +138,10 @@ fn compare(
             (false, 1) => codes.unmarked_one,
             (false, _) => codes.unmarked_many,
         };
-        log.note(code, place(first + start), || (format!("{}+{len}", first + start), String::new()));
+        let start = first + start;
+        // Of one the place says all.
+        let run = || if len > 1 { format!("{start} to {}, {len} of them", start + len - 1) } else { String::new() };
+        log.note(code, place(start), || (run(), String::new()));
     };
     for (i, (&marked, &in_use)) in bitmap.iter().zip(used).enumerate() {
         let mut differ = marked ^ in_use;

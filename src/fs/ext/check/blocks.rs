@@ -61,25 +61,32 @@ pub fn walk<V: Visitor>(volume: &Volume, record: &Record, visitor: &mut V) -> Re
     Ok(Shape::default())
 }
 
-/// The first block of a file, whether or not it can be one.
+/// The first block of a file, whether or not it can be one; `None` where its map does not lead there for certain.
 pub fn first_block(volume: &Volume, record: &Record) -> Result<Option<u64>, SourceGone> {
-    struct First(Option<u64>);
+    struct First {
+        block: Option<u64>,
+        /// A node on the way has a wrong checksum: no repair follows it.
+        unproved: bool,
+    }
     impl Visitor for First {
         fn map_block(&mut self, _: u64) {}
         fn data(&mut self, logical: u64, block: u64, _: u64, _: bool) -> bool {
             if logical == 0 {
-                self.0 = Some(block);
+                self.block = Some(block);
             }
             false
+        }
+        fn unproved_node(&mut self) {
+            self.unproved = true;
         }
         fn problem(&mut self, _: Code, _: u64, _: Range<u64>, _: &dyn Fn() -> String) {}
         fn is_critical(&mut self, _: u64, _: Range<u64>) -> bool {
             false
         }
     }
-    let mut first = First(None);
+    let mut first = First { block: None, unproved: false };
     walk(volume, record, &mut first)?;
-    Ok(first.0)
+    Ok(first.block.filter(|_| !first.unproved))
 }
 
 /// Checks the blocks of one inode.

@@ -4,6 +4,8 @@
 //! may be.
 //! Needs: the descriptors that are used. Leaves: findings alone; passes ask the descriptors again.
 
+use std::collections::BTreeSet;
+
 use super::bits::Bits;
 use super::codes;
 use super::volume::{Volume, is_flexible};
@@ -54,14 +56,18 @@ fn bounds(volume: &Volume, group: u32) -> (u64, u64) {
     }
 }
 
-/// Judges every descriptor.
-pub fn check(volume: &Volume, copy: u32) -> Result<Log, SourceGone> {
-    let mut log = Log::new();
+/// Judges every descriptor. Leaves the groups whose descriptor's checksum is wrong.
+pub fn check(volume: &Volume, copy: u32) -> Result<(Log, BTreeSet<u32>), SourceGone> {
+    let (mut log, mut unproved) = (Log::new(), BTreeSet::new());
     for group in 0..volume.groups {
         place_of_parts(volume, group, &mut log);
+        let before = log.count(codes::DESCRIPTOR_CHECKSUM);
         checksum_and_flags(volume, group, copy, &mut log)?;
+        if log.count(codes::DESCRIPTOR_CHECKSUM) > before {
+            unproved.insert(group);
+        }
     }
-    Ok(log)
+    Ok((log, unproved))
 }
 
 fn place_of_parts(volume: &Volume, group: u32, log: &mut Log) {

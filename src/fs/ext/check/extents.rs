@@ -29,6 +29,8 @@ pub trait Visitor {
     fn problem(&mut self, code: Code, block: u64, part: Range<u64>, found: &dyn Fn() -> String);
     /// A block of the map, which maps `part` of the file, overlies metadata: a node of extents is not read if this says so.
     fn is_critical(&mut self, block: u64, part: Range<u64>) -> bool;
+    /// The checksum of the node that comes next is wrong.
+    fn unproved_node(&mut self) {}
     /// e2fsck does not get past this map.
     fn stops_e2fsck(&mut self) {}
 }
@@ -215,22 +217,26 @@ impl<V: Visitor> Tree<'_, V> {
             let found = || format!("depth {depth}, expected {expected}");
             self.visitor.problem(codes::EXTENT_NODE_DEPTH, block, part.clone(), &found);
         }
-        if self.volume.has(METADATA_CSUM)
-            && let Some(sums) = self.seed.extent_block(&node)
-            && !sums.agree()
-        {
-            self.visitor.problem(codes::EXTENT_CHECKSUM, block, part, &|| {
-                format!("{:08x}, computed {:08x}", sums.found, sums.computed)
-            });
+        let sums = if self.volume.has(METADATA_CSUM) { self.seed.extent_block(&node) } else { None };
+        let wrong = sums.filter(|sums| !sums.agree());
+        if wrong.is_some() {
+            self.visitor.unproved_node();
         }
         // Leaf and index entries both begin with the file's block.
-        let first = crate::bytes::le32(&node, ENTRY_SIZE).map(u64::from);
-        if let Some(first) = first.filter(|first| *first != logical) {
+        let first = crate::bytes::le32(&node, ENTRY_SIZE).map_or(logical, u64::from);
+        if first != logical {
             // Every block is found all the same.
             self.visitor.problem(codes::EXTENT_INDEX_START, block, 0..0, &|| {
                 format!("file block {first} below an entry for {logical}")
             });
         }
-        self.node(&node, header, level + 1, bounds)
+        // Of a node that is out of place it is no news that its checksum is wrong.
+        if let Some(sums) = wrong.filter(|_| first == logical) {
+            self.visitor.problem(codes::EXTENT_CHECKSUM, block, part, &|| {
+                format!("{:08x}, computed {:08x}", sums.found, sums.computed)
+            });
+        }
+        // The first entry says from where on the others count.
+        self.node(&node, header, level + 1, Bounds { start: first, ..bounds })
     }
 }

@@ -153,6 +153,11 @@ fn judge_part(dir: u32, block: usize, part: &Part, named: Named, depth: u8, log:
     } else if named.times > 1 {
         note(codes::HASH_NAMED_TWICE, String::new());
     }
+    if let Part::Inner(node) = part
+        && let Some((hash, _)) = node.entries.iter().max().filter(|(hash, _)| *hash > named.to)
+    {
+        note(codes::HASH_MAX, format!(": {hash:08x} above {:08x}", named.to));
+    }
     if let Part::Leaf { min, max } = part {
         let at = if named.times > 0 { named.depth } else { 1 };
         if at != depth.saturating_add(1) {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::blocks::{self, Owner};
 use super::codes;
 use super::extents::header_of;
-use super::inodes::{Gathered, Shared, checksum_agrees};
+use super::inodes::{Gathered, Shared, checksum_agrees, sums};
 use super::special;
 use super::volume::{Record, Volume};
 use super::xattrs::{self, Attributes, Encryption, Problem};
@@ -48,9 +48,9 @@ impl Judge<'_, '_> {
         }
         self.steps()?;
         if !checksum {
-            let found = self.record.inode.checksum();
+            let sums = sums(volume, self.nr(), &self.record.raw);
             self.shared.found.unproved.set(self.nr().into());
-            self.note(codes::INODE_CHECKSUM, || (format!("{found:08x}"), "another".into()));
+            self.note(codes::INODE_CHECKSUM, || (format!("{:08x}", sums.found), format!("{:08x}", sums.computed)));
         }
         Ok(())
     }
@@ -96,7 +96,9 @@ impl Judge<'_, '_> {
     /// Notes what makes a repair throw the file away.
     fn lose(&mut self, code: Code) {
         let volume = self.shared.volume;
-        let bytes = self.record.inode.size().min(volume.blocks * volume.block_size);
+        // A size that the volume has no room for says nothing.
+        let room = volume.blocks * volume.block_size;
+        let bytes = Some(self.record.inode.size()).filter(|size| *size <= room).unwrap_or_default();
         let place = Place::inode(self.nr().into());
         self.gathered.log.note_costing(code, place, Cost { files: 1, bytes }, Default::default);
     }

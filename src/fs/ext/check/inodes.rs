@@ -21,6 +21,7 @@ use crate::finding::{Code, Cost, Finding, Log, Place};
 use crate::progress::Progress;
 use crate::source::SourceGone;
 
+use super::super::checksum::Sums;
 use super::super::disk::padded;
 use super::super::feature::{DIR_INDEX, METADATA_CSUM, MMP};
 use super::super::number::InodeNr;
@@ -110,6 +111,8 @@ pub struct Gathered {
     pub usage: Usage,
     /// The first inode with a map that e2fsck does not get past.
     pub stops_at: Option<u32>,
+    /// A block of attributes that is none is named another number of times than it says.
+    pub has_lost_count: bool,
     /// True if the pass was stopped before its end.
     pub interrupted: bool,
 }
@@ -317,13 +320,18 @@ fn is_garbage(volume: &Volume, first: u32, block: &[u8]) -> bool {
 
 /// True if an inode's checksum matches, or it never was written.
 pub fn checksum_agrees(volume: &Volume, nr: u32, raw: &[u8]) -> bool {
+    sums(volume, nr, raw).agree() || is_zero(raw)
+}
+
+/// An inode's checksum.
+pub fn sums(volume: &Volume, nr: u32, raw: &[u8]) -> Sums {
     let inode: super::super::disk::inode::Inode = padded(raw);
     let has_hi = raw.len() > super::super::disk::inode::BASE_SIZE
         && inode.extra_reaches(super::super::disk::inode::CHECKSUM_HI_AT + 2);
     let seed = volume.seed.inode(InodeNr(nr), inode.i_generation.get());
     let computed = seed.inode_record(raw, has_hi);
     let found = if has_hi { inode.checksum() } else { inode.l_i_checksum_lo.get().into() };
-    computed == found || is_zero(raw)
+    Sums { found, computed }
 }
 
 /// Marks the blocks of metadata, and finds those that lie on each other.

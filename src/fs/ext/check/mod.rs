@@ -43,6 +43,8 @@ mod superblock;
 mod volume;
 mod xattrs;
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use crate::finding::{Finding, Log, Place};
@@ -85,7 +87,7 @@ fn passes(volume: &Volume, copy: u32, progress: &dyn Progress, report: &mut Chec
     if has_any(reach.log(), &[codes::BACKUP_ELSEWHERE]) {
         reach.end_if(true);
     }
-    let resize_blocks = pass0(volume, copy, &mut reach)?;
+    let (resize_blocks, unproved_groups) = pass0(volume, copy, &mut reach)?;
     let journal_lost = has_any(reach.log(), &JOURNAL_LOST);
     if report.journal == Some(JournalState::Damaged) && volume.has(NEEDS_RECOVERY) && !journal_lost {
         reach.log().add(Finding::new(codes::JOURNAL_TRANSACTION, Place::volume(), "", ""));
@@ -120,7 +122,7 @@ fn passes(volume: &Volume, copy: u32, progress: &dyn Progress, report: &mut Chec
     progress.stage("checking bitmaps", None, Unit::Items);
     if reach.log().count(codes::INODE_TABLE_PLACE) == 0 {
         // Without a table, which blocks its files have is unknown.
-        reach.add(bitmaps::check(volume, &found)?);
+        reach.add(bitmaps::check(volume, &found, &unproved_groups)?);
     }
     reach.add(quota::check(volume, &gathered.usage)?);
     reach.add(orphan_file::check(volume)?);
@@ -162,19 +164,20 @@ fn names(
 }
 
 /// What is asked before any inode is: journal, superblock, descriptors, and what else a mount looks at first. Leaves how
-/// many blocks the inode for growing has, where all is well with it.
-fn pass0(volume: &Volume, copy: u32, reach: &mut Reach<'_>) -> Result<Option<u64>, SourceGone> {
+/// many blocks the inode for growing has, where all is well with it, and the groups whose descriptors are not proved.
+fn pass0(volume: &Volume, copy: u32, reach: &mut Reach<'_>) -> Result<(Option<u64>, BTreeSet<u32>), SourceGone> {
     reach.add(journal::check(volume)?);
     let lost = has_any(reach.log(), &JOURNAL_LOST);
     reach.end_if(lost);
     let log = superblock::check(volume);
     reach.end_if(log.count(codes::UNKNOWN_FEATURES) > 0);
     reach.add(log);
-    reach.add(descriptors::check(volume, copy)?);
+    let (log, unproved_groups) = descriptors::check(volume, copy)?;
+    reach.add(log);
     let resize = resize::check(volume)?;
     reach.add(resize.log);
     reach.add(mmp::check(volume)?);
-    Ok(resize.blocks)
+    Ok((resize.blocks, unproved_groups))
 }
 
 /// What pass 0 found out for pass 1.
@@ -217,7 +220,8 @@ fn pass1(
         low_dtime: low_dtime(volume),
     };
     let mut gathered = inodes::scan(&shared, progress)?;
-    let (problems, references) = attribute_blocks.finish(volume);
+    let (problems, references, gives_up) = attribute_blocks.finish(volume);
+    gathered.has_lost_count = gives_up;
     for (inode, count) in references {
         *gathered.value_references.entry(inode).or_default() += count;
     }

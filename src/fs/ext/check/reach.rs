@@ -55,7 +55,8 @@ impl<'r> Reach<'r> {
     }
 }
 
-/// Pass 1: a map of blocks that e2fsck can not go through ends it there, and a block of attributes that is none at the end.
+/// Pass 1: a map of blocks that e2fsck can not go through ends it there, and a block of attributes that is
+/// none, and whose count would have to be corrected, at the end.
 pub fn of_inodes(gathered: &Gathered, log: &mut Log) -> bool {
     if let Some(last) = gathered.stops_at.map(u64::from) {
         let judged_after = |code: Code| {
@@ -66,7 +67,7 @@ pub fn of_inodes(gathered: &Gathered, log: &mut Log) -> bool {
             finding.place.inode.is_some_and(|inode| inode > last || inode == last && judged_after(finding.code))
         });
     }
-    gathered.stops_at.is_some() || log.count(codes::XATTR_MAGIC) > 0
+    gathered.stops_at.is_some() || gathered.has_lost_count
 }
 
 /// Pass 1B reads all inodes again, and ends at the first of which the checksum is wrong.

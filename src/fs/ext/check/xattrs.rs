@@ -195,10 +195,6 @@ fn value(
     problem: &mut Report<'_>,
 ) -> Result<bool, SourceGone> {
     let inum = entry.e_value_inum.get();
-    if inum != 0 && !volume.has(super::super::feature::EA_INODE) {
-        problem(codes::XATTR_VALUE_INODE, format!("value in inode {inum}, and the feature is off"), false);
-        return Ok(true);
-    }
     if inum != 0 {
         return value_in_inode(volume, owner, inum, entry, name, rules, found, problem);
     }
@@ -271,14 +267,19 @@ fn value_in_inode(
         }
         return Ok(true);
     };
-    if !holder.inode.has(flags::EA_INODE) {
-        problem(codes::XATTR_VALUE_INODE_FLAG, format!("value in inode {inum}"), false);
-        return Ok(false);
-    }
     let hash = entry.e_hash.get();
     let value_hash = holder.inode.i_atime.get().to_le_bytes();
     // Values written by old Lustre have no hash, and name the inode that owns them instead.
-    let lustre = holder.inode.i_mtime.get() == owner.0;
+    let lustre = owner.0 != 0 && holder.inode.i_mtime.get() == owner.0;
+    if !holder.inode.has(flags::EA_INODE) {
+        // Where the hash speaks against the inode too, it is the number that is wrong.
+        if !lustre && !hashes(name, &value_hash).contains(&hash) {
+            problem(codes::XATTR_VALUE_INODE, format!("value in inode {inum}, which holds none"), false);
+            return Ok(true);
+        }
+        problem(codes::XATTR_VALUE_INODE_FLAG, format!("value in inode {inum}"), false);
+        return Ok(false);
+    }
     if hash != 0 && !lustre && !hashes(name, &value_hash).contains(&hash) {
         problem(codes::XATTR_HASH, format!("{hash:08x}, computed {:08x}", hashes(name, &value_hash)[0]), false);
         return Ok(false);
