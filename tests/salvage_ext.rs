@@ -253,6 +253,9 @@ fn directories_that_grew_together_lose_their_inodes() {
             zero(&image, inode_at(&image, &format!("/dir{i}")), header(&image, "Inode size:"));
         }
         ruin(&image, "/dir5", 0x28, &[0xA5; 4]);
+        // A block there is, and one that is free. Then the fields before the map, and half of its pointers.
+        ruin(&image, "/dir0", 0x28, &30_000u32.to_le_bytes());
+        ruin(&image, "/dir3", 0, &[0xA5; 64]);
         let out = copied(&scratch, &image);
         assert_all_there(&tree, &out, features);
     }
@@ -266,6 +269,20 @@ fn the_beginning_is_cut_off() {
             let bytes = fs::read(image).unwrap();
             fs::write(image, &bytes[missing..]).unwrap();
         });
+    }
+}
+
+/// Of one group, with the only superblock in what is missing: directories tell how much that is.
+#[test]
+fn the_beginning_of_a_small_volume_is_cut_off() {
+    for kind in [&["-t", "ext4", "-O", "metadata_csum"][..], &["-t", "ext4", "-O", "^metadata_csum"], &["-t", "ext2"]] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        let image = volume(&scratch, &tree, &[kind, &["-b", "4096"]].concat());
+        let bytes = fs::read(&image).unwrap();
+        fs::write(&image, &bytes[2 * 4096..]).unwrap();
+        let out = copied(&scratch, &image);
+        assert_all_there(&tree, &out, &format!("{kind:?}"));
     }
 }
 
@@ -358,6 +375,66 @@ fn a_size_smaller_than_what_is_written_cuts_nothing_off() {
     assert!(one.len() >= 9000 && one[..9000] == [b'1'; 9000], "{} bytes", one.len());
     let trusts = trusts(&out);
     assert_eq!([&trusts["one"], &trusts["other"]], ["doubtful", "intact"]);
+}
+
+/// Where an entry of a directory with this name lies, in bytes.
+fn entry_at(image: &Path, name: &str) -> u64 {
+    let bytes = fs::read(image).unwrap();
+    let header = [&[name.len() as u8, 1][..], name.as_bytes()].concat();
+    bytes.windows(header.len()).position(|some| some == header).unwrap() as u64 - 6
+}
+
+/// The number of a file, as debugfs says it.
+fn number(image: &Path, path: &str) -> u32 {
+    let said = String::from_utf8(debugfs(image, &format!("stat {path}\n"))).unwrap();
+    let (_, rest) = said.split_once("Inode: ").unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// A flipped bit makes an entry name another file: neither comes out as what it is not.
+#[test]
+fn an_entry_names_another_s_inode() {
+    for kind in [&["-t", "ext4", "-b", "1024", "-O", "metadata_csum"][..], &["-t", "ext2", "-b", "1024"]] {
+        let scratch = Scratch::new();
+        let tree = scratch.dir("tree");
+        let names: Vec<String> = (0..64).map(|i| format!("dir{}/file{i:02}", i % 2)).collect();
+        for name in &names {
+            fs::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
+            fs::write(tree.join(name), name.repeat(100)).unwrap();
+        }
+        let image = volume(&scratch, &tree, kind);
+        let numbers: Vec<u32> = names.iter().map(|name| number(&image, &format!("/{name}"))).collect();
+        let two = (0..64).flat_map(|one| (0..64).map(move |other| (one, other)));
+        // In different directories, so that of two names one stands in a sound one.
+        let one_bit =
+            |&(one, other): &(usize, usize)| one % 2 != other % 2 && (numbers[one] ^ numbers[other]).is_power_of_two();
+        let (one, other) = two.clone().find(one_bit).unwrap();
+        let at = entry_at(&image, names[one].rsplit('/').next().unwrap());
+        File::options().write(true).open(&image).unwrap().write_all_at(&numbers[other].to_le_bytes(), at).unwrap();
+        let out = copied(&scratch, &image);
+        let trusts = trusts(&out);
+        for name in &names {
+            let is_right = fs::read(out.join(name)).unwrap() == name.repeat(100).as_bytes();
+            assert!(is_right || trusts[name] == "doubtful", "{kind:?}: {name} {}", trusts[name]);
+            // A checksum says in which of the two directories the entry is wrong.
+            assert!(is_right || kind[1] == "ext2", "{kind:?}: {name}");
+        }
+    }
+}
+
+/// Where the number of blocks bears out the size, and extents lead further: nothing is cut off, as with e2fsck.
+#[test]
+fn extents_lead_further_than_size_and_blocks_say() {
+    let scratch = Scratch::new();
+    let image = two_files(&scratch, &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum"], |_| {
+        "set_inode_field /one size 2000\nset_inode_field /one blocks 4".to_owned()
+    });
+    let out = copied(&scratch, &image);
+    let repaired = scratch.copy_of(&image, "repaired");
+    let _ = common::run(common::system("e2fsck").args(["-fy", repaired.to_str().unwrap()]), b"");
+    let expected = tool("debugfs", &["-R", "cat /one", repaired.to_str().unwrap()]);
+    assert!(fs::read(out.join("one")).unwrap() == expected);
+    assert_eq!(trusts(&out)["one"], "doubtful");
 }
 
 /// Files below `out`, wherever they are, by contents.

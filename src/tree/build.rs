@@ -17,7 +17,7 @@ use crate::source::SourceGone;
 pub(super) const MAX_DEPTH: u16 = 2048;
 
 /// Nodes asked for at once.
-const CHUNK: usize = 8192;
+pub(super) const CHUNK: usize = 8192;
 
 /// A tree being built. Items may stand in any order; [`Builder::finish`] orders them.
 pub(super) struct Builder {

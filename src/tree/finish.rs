@@ -1,6 +1,7 @@
 //! The last step of building: items in order, names made unique.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
@@ -84,23 +85,34 @@ impl Tree {
         !self.items[children].iter().all(|item| seen.insert(item.name(&self.names)))
     }
 
+    /// The best known item keeps its name. Where two are known as well as each other, it may be either's: all are
+    /// doubtful.
     fn rename_twins(&mut self, dir: u32) {
-        let mut taken: HashSet<Vec<u8>> = HashSet::new();
+        let mut order: Vec<usize> = self.children_of(dir).collect();
+        order.sort_by_key(|&child| self.items[child].trust);
+        let mut taken: HashMap<Vec<u8>, usize> = HashMap::new();
         let mut twins = Vec::new();
-        for child in self.children_of(dir) {
-            if !taken.insert(self.items[child].name(&self.names).to_vec()) {
-                twins.push(child);
+        for child in order {
+            match taken.entry(self.items[child].name(&self.names).to_vec()) {
+                Vacant(free) => _ = free.insert(child),
+                Occupied(kept) => twins.push((*kept.get(), child)),
             }
         }
-        for child in twins {
+        for (kept, child) in twins {
+            let (first, second) = (self.items[kept], self.items[child]);
+            if first.id != second.id && first.trust == second.trust {
+                self.items[kept].trust = Trust::Doubtful;
+                self.items[child].trust = Trust::Doubtful;
+            }
             let item = &mut self.items[child];
             let mut name = item.name(&self.names).to_vec();
-            while !taken.insert(name.clone()) {
+            while taken.contains_key(&name) {
                 name.extend_from_slice(format!("#{}", item.id).as_bytes());
             }
             let (Ok(at), Ok(len)) = (u32::try_from(self.names.len()), u16::try_from(name.len())) else { continue };
             self.names.extend_from_slice(&name);
             (item.name_at, item.name_len, item.trust) = (at, len, item.trust.max(Trust::Renamed));
+            taken.insert(name, child);
         }
     }
 }

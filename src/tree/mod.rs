@@ -7,6 +7,7 @@
 mod build;
 mod deleted;
 mod finish;
+mod names;
 mod settle;
 
 #[cfg(test)]

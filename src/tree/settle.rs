@@ -17,7 +17,9 @@ impl Builder {
         let (directories, others): (Vec<Stray>, Vec<Stray>) =
             strays.into_iter().partition(|stray| stray.node.kind == Kind::Directory);
         let mut lost = None;
+        self.give_names_to_directories(&directories, progress)?;
         self.place_directories(directories, &mut lost, progress)?;
+        self.give_names_to_others(&others)?;
         for stray in others {
             self.place(stray, &mut lost);
         }

@@ -74,6 +74,12 @@ impl Memory {
         self
     }
 
+    /// Its checksum is wrong: so may be its entries.
+    fn refuted(mut self, dir: u64) -> Self {
+        self.dirs.get_mut(&dir).unwrap().trust = Trust::Unproven;
+        self
+    }
+
     /// The paths with number and trust, one a line, in order; the same for one and eight threads.
     fn listing(self) -> String {
         let fs: Arc<dyn FileSystem> = Arc::new(self);
@@ -137,7 +143,8 @@ impl FileSystem for Memory {
     fn entries(&self, dir: &Node, visit: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<Judged<()>, SourceGone> {
         let dir = &self.dirs[&dir.id.0];
         for (name, id, kind) in &dir.entries {
-            let entry = Entry { name: name.clone().into(), id: NodeId(*id), kind: *kind, trust: Trust::Intact };
+            let trust = if dir.trust == Trust::Unproven { Trust::Unproven } else { Trust::Intact };
+            let entry = Entry { name: name.clone().into(), id: NodeId(*id), kind: *kind, trust };
             if visit(entry).is_break() {
                 break;
             }
@@ -233,7 +240,7 @@ fn a_wrong_parent_entry_alone_costs_only_trust() {
 #[test]
 fn names_are_unique() {
     let fs = Memory::new().file(11).file(12).file(13).entry(2, "a", 11).entry(2, "a", 12).entry(2, "a#12", 13);
-    assert_eq!(fs.listing(), "a 11 intact\na#12 13 intact\na#12#12 12 renamed");
+    assert_eq!(fs.listing(), "a 11 doubtful\na#12 13 intact\na#12#12 12 doubtful");
 }
 
 #[test]
@@ -262,6 +269,35 @@ fn strays_stand_where_they_are_known_to_belong() {
 fn a_stray_whose_name_is_taken_gets_its_number() {
     let fs = Memory::new().file(11).file(12).entry(2, "a", 11).known(12, 2, Some("a"));
     assert_eq!(fs.listing(), "a 11 intact\na#12 12 renamed");
+}
+
+#[test]
+fn a_name_whose_number_has_a_wrong_bit_is_given_back() {
+    // 10 is named by what names nothing; 21 by one of the names of 20, which has one link.
+    let fs = Memory::new().dir(3, 2).file(10).file(20).file(21).entry(2, "d", 3).entry(2, "b", 20);
+    let fs = fs.entry_of(3, "a", 14, Some(Kind::File)).entry(3, "c", 20).refuted(3);
+    assert_eq!(fs.listing(), "b 20 intact\nd 3 intact\nd/a 10 renamed\nd/c 21 renamed");
+}
+
+#[test]
+fn a_lost_directory_gets_its_name_back_with_all_below() {
+    let fs = Memory::new().dir(10, 2).file(11).entry(10, "f", 11).known(10, 2, None);
+    let fs = fs.entry_of(2, "d", 14, Some(Kind::Directory));
+    assert_eq!(fs.refuted(2).listing(), "d 10 renamed\nd/f 11 renamed");
+}
+
+#[test]
+fn where_either_name_may_be_a_stray_s_both_are_doubtful() {
+    let fs = Memory::new().file(10).file(11).entry(2, "a", 11).entry(2, "b", 11);
+    assert_eq!(fs.listing(), "#lost - intact\n#lost/10 10 renamed\na 11 doubtful\nb 11 doubtful");
+}
+
+#[test]
+fn too_many_names_are_doubtful_only_in_damaged_directories_or_if_a_node_is_lost() {
+    let fs = Memory::new().dir(3, 2).file(11).entry(2, "a", 11).entry(2, "d", 3).entry(3, "b", 11);
+    assert_eq!(fs.listing(), "a 11 intact\nd 3 intact\nd/b 11 intact");
+    let fs = Memory::new().dir(3, 2).file(11).entry(2, "a", 11).entry(2, "d", 3).entry(3, "b", 11).refuted(3);
+    assert_eq!(fs.listing(), "a 11 intact\nd 3 intact\nd/b 11 doubtful");
 }
 
 #[test]

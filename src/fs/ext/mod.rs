@@ -153,7 +153,7 @@ impl Ext {
                     let end = map::written_end(&self.volume, inode)?;
                     if end > node.size {
                         node.trust = Trust::Doubtful;
-                        node.size = if map::is_counted(&self.volume, inode)? { end } else { node.size };
+                        node.size = self.joined_end(inode, node.size, end)?;
                     }
                 }
             }
@@ -170,6 +170,19 @@ impl Ext {
             node.trust = if made { *trust } else { node.trust.max(*trust) };
         }
         Ok(node)
+    }
+
+    /// Where a file ends that maps more than its size says, up to `written` with what is no zeros. An inode that counts
+    /// all of it has lost its size alone. Else the count speaks for the size: of extents nothing is cut off all the same,
+    /// but any bytes lead somewhere as pointers.
+    fn joined_end(&self, inode: &Inode<'_>, size: u64, written: u64) -> Result<u64, SourceGone> {
+        if map::is_counted(&self.volume, inode)? {
+            return Ok(written);
+        }
+        match inode.layout(&self.volume.geometry) {
+            Layout::Extents => map::mapped_end(&self.volume, inode),
+            _ => Ok(size),
+        }
     }
 
     /// The size of a file of whose inode nothing but the size is ruined, as its checksum shows it.

@@ -61,12 +61,8 @@ pub fn written_end(volume: &Volume, inode: &Inode<'_>) -> Result<u64, SourceGone
     Ok(last.map_or(end, |last| start + last as u64 + 1))
 }
 
-/// True where an inode maps no more by pointers than it counts as its own: any bytes lead somewhere as pointers, which
-/// extents do not. Reads the whole map.
+/// True where an inode maps no more than it counts as its own. Reads the whole map.
 pub fn is_counted(volume: &Volume, inode: &Inode<'_>) -> Result<bool, SourceGone> {
-    if inode.layout(&volume.geometry) != Layout::Pointers {
-        return Ok(true);
-    }
     let mapping = map(volume, inode, u64::MAX)?;
     let on_disk = mapping.extents.iter().filter(|extent| matches!(extent.backing, Backing::Device { .. }));
     Ok(on_disk.fold(0u64, |sum, extent| sum.saturating_add(extent.len)) <= inode.allocated(&volume.geometry))

@@ -9,7 +9,7 @@ use super::super::sniff;
 use super::infer;
 use super::superblock::{self, Chosen, Elsewhere};
 use super::traces::Traces;
-use super::trial;
+use super::{shifted, trial};
 use crate::bytes::Span;
 use crate::fs::search::{Lead, Telling};
 use crate::fs::{Candidate, OpenOptions, Sniffed};
@@ -40,7 +40,7 @@ fn here(source: &Source, chosen: &Chosen) -> Vec<Candidate> {
 }
 
 impl Telling for Traces {
-    fn candidates(&self, source: &Source, _: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
+    fn candidates(&self, source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
         let chosen = match superblock::nearby(source, &OpenOptions::default())? {
             None => superblock::of_found(source, &self.superblocks)?,
             nearby => nearby,
@@ -49,12 +49,17 @@ impl Telling for Traces {
         if chosen.is_some_and(|chosen| superblock::is_in_place(&chosen)) {
             return Ok(here);
         }
-        candidates(source, self, here)
+        candidates(source, self, here, progress)
     }
 }
 
 /// What is left of filesystems on `source`, the best first; `here` where none begins elsewhere.
-fn candidates(source: &Source, traces: &Traces, here: Vec<Candidate>) -> Result<Vec<Candidate>, SourceGone> {
+fn candidates(
+    source: &Source,
+    traces: &Traces,
+    here: Vec<Candidate>,
+    progress: &dyn Progress,
+) -> Result<Vec<Candidate>, SourceGone> {
     let mut elsewhere = superblock::elsewhere(&traces.superblocks, source.len());
     elsewhere.sort_by_key(|place| (std::cmp::Reverse(place.copies), place.origin));
     let mut borne_out = Vec::new();
@@ -77,7 +82,7 @@ fn candidates(source: &Source, traces: &Traces, here: Vec<Candidate>) -> Result<
         found.push(Candidate {
             sniffed: Sniffed { kind: "ext4", label: None, uuid: None, size: source.len() },
             span: Span::new(0, source.len()),
-            missing: 0,
+            missing: shifted::missing(source, &traces.dirs, progress)?,
             evidence: format!("{} directories", traces.dirs.len()),
             confidence: 60,
             lead: Lead::default(),

@@ -31,6 +31,8 @@ pub struct Claims {
     longest: u64,
     /// Inodes whose map has holes where something is lost.
     pub broken: BTreeSet<InodeNr>,
+    /// Those of them of which a part is another's, as checksums show: what they map counts for less.
+    pub refuted: BTreeSet<InodeNr>,
 }
 
 impl Claims {
@@ -46,10 +48,11 @@ impl Claims {
             progress.advance(chunk.len() as u64);
             part
         });
-        let mut claims = Claims { runs: Vec::new(), longest: 0, broken: BTreeSet::new() };
+        let mut claims = Claims { runs: Vec::new(), longest: 0, broken: BTreeSet::new(), refuted: BTreeSet::new() };
         for part in chunks.collect::<Result<Vec<_>, SourceGone>>()? {
             claims.runs.extend(part.runs);
             claims.broken.extend(part.broken);
+            claims.refuted.extend(part.refuted);
         }
         claims.runs.par_sort_unstable();
         claims.longest = claims.runs.iter().map(|run| run.len).max().unwrap_or_default();
@@ -63,11 +66,13 @@ impl Claims {
     pub fn take_again(&mut self, volume: &Volume, roll: &Roll, some: &BTreeSet<InodeNr>) -> Result<(), SourceGone> {
         self.runs.retain(|run| !some.contains(&run.nr));
         self.broken.retain(|nr| !some.contains(nr));
+        self.refuted.retain(|nr| !some.contains(nr));
         let used: Vec<(InodeNr, Known)> = some.iter().map(|nr| (*nr, roll.get(*nr))).collect();
         let used: Vec<(InodeNr, Known)> = used.into_iter().filter(|(_, known)| has_map(*known)).collect();
         let part = map_some(volume, &used)?;
         self.runs.extend(part.runs);
         self.broken.extend(part.broken);
+        self.refuted.extend(part.refuted);
         self.runs.par_sort_unstable();
         self.longest = self.runs.iter().map(|run| run.len).max().unwrap_or_default();
         Ok(())
@@ -113,6 +118,7 @@ fn has_map(known: Known) -> bool {
 struct Part {
     runs: Vec<Run>,
     broken: Vec<InodeNr>,
+    refuted: Vec<InodeNr>,
 }
 
 fn map_some(volume: &Volume, chunk: &[(InodeNr, Known)]) -> Result<Part, SourceGone> {
@@ -124,6 +130,9 @@ fn map_some(volume: &Volume, chunk: &[(InodeNr, Known)]) -> Result<Part, SourceG
         let mapping = map::map(volume, &inode, inode.size(&volume.geometry))?;
         if mapping.trust >= Trust::Partial {
             part.broken.push(*nr);
+        }
+        if mapping.trust == Trust::Doubtful && volume.geometry.has_checksums() {
+            part.refuted.push(*nr);
         }
         for extent in mapping.extents {
             if let Backing::Device { offset, .. } = extent.backing {

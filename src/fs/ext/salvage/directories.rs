@@ -308,7 +308,15 @@ impl<'e> Search<'e> {
         self.count_names(&wanted)?;
         let mut count = 0;
         for (nr, dir, mut entries) in listed {
-            entries.retain(|entry| self.take_name(nr, entry));
+            let mut named_here = BTreeSet::new();
+            // One directory's names are all as good as each other, too many of them or not.
+            entries.retain(|entry| {
+                let is_again = entry.kind != Some(Kind::Directory) && named_here.contains(&entry.id);
+                (self.take_name(nr, entry) || is_again) && {
+                    named_here.insert(entry.id);
+                    true
+                }
+            });
             let named = nr == InodeNr::ROOT.0 || self.names.get(&nr).is_some_and(|names| *names > 0);
             if entries.is_empty() && (!named || remains.made_up.contains(&InodeNr(nr))) {
                 remains.made_up.remove(&InodeNr(nr));
@@ -345,20 +353,28 @@ fn without_map(record: &[u8]) -> Arc<[u8]> {
 }
 
 /// Directories in use that no checksum proves, and that do not map the first block which names them, though there is
-/// one: what they claim counts for nothing.
+/// one, or map one that names another: what they claim counts for nothing.
 pub fn astray(roll: &Roll, claims: &Claims, sightings: &[Sighting]) -> BTreeSet<u32> {
-    let (mut named, mut mapped) = (BTreeSet::new(), BTreeSet::new());
+    let unproved = |nr: InodeNr| {
+        let known = roll.get(nr);
+        known.is_directory() && !known.proved
+    };
+    let (mut named, mut mapped, mut others) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for sighting in sightings {
         let What::First { own, .. } = sighting.what else { continue };
-        let known = roll.get(InodeNr(own));
-        if known.is_directory() && !known.proved {
+        if unproved(InodeNr(own)) {
             named.insert(own);
-            if claims.owners(sighting.block).any(|nr| nr.0 == own) {
-                mapped.insert(own);
-            }
+        }
+        for nr in claims.owners(sighting.block).filter(|nr| unproved(*nr)) {
+            if nr.0 == own {
+                mapped.insert(own)
+            } else {
+                others.insert(nr.0)
+            };
         }
     }
-    named.difference(&mapped).copied().collect()
+    others.retain(|nr| !mapped.contains(nr));
+    named.difference(&mapped).copied().chain(others).collect()
 }
 
 /// The record of a directory of which only the blocks are left: for nobody's eyes but the owner's, as nothing is known

@@ -54,18 +54,20 @@ pub fn take(search: &mut Search<'_>, orphans: &[Sighting]) -> Result<(), SourceG
     Ok(())
 }
 
-/// The orphans that records of directories which lead astray still map.
+/// The orphans that what is left of directories' records still maps.
 fn mapped(search: &Search<'_>, orphans: &[Sighting]) -> Result<HashMap<BlockNr, u32>, SourceGone> {
     let orphans: BTreeSet<BlockNr> = orphans.iter().map(|sighting| sighting.block).collect();
     let volume = search.evidence.volume;
     let mut owners = HashMap::new();
-    for nr in &search.evidence.astray {
+    let ruined: BTreeSet<u32> = search.evidence.astray.iter().chain(search.found.keys()).copied().collect();
+    for nr in &ruined {
         let Some(inode) = volume.inode(InodeNr(*nr))? else { continue };
         let mut best = Vec::new();
         for reading in mend::readings(volume.geometry.features, &inode.record) {
-            let blocks = mend::mapped(volume, InodeNr(*nr), &reading, u64::MAX)?;
-            let blocks: Vec<BlockNr> = blocks.into_iter().map(|(_, at)| at).filter(|at| orphans.contains(at)).collect();
-            if blocks.len() > best.len() {
+            let all = mend::mapped(volume, InodeNr(*nr), &reading, u64::MAX)?;
+            let blocks: Vec<BlockNr> = all.iter().map(|(_, at)| *at).filter(|at| orphans.contains(at)).collect();
+            // What leads nearly everywhere leads to orphans, too.
+            if blocks.len() > best.len() && blocks.len() * 2 >= all.len() {
                 best = blocks;
             }
         }

@@ -124,7 +124,7 @@ pub fn readings(features: Features, record: &[u8]) -> Vec<Vec<u8>> {
     let mut other = inode;
     other.i_flags.set(inode.i_flags.get() ^ flags::EXTENTS);
     // Behind the entries in use may stand others that once were.
-    let most = 1 + ascending(&inode);
+    let most = if features.has(feature::EXTENTS) { 1 + ascending(&inode) } else { 0 };
     let headless = (1..=most).rev().flat_map(|entries| [0, 1].map(|depth| with_header(inode, depth, entries)));
     let all = [inode, other].into_iter().chain(headless);
     all.map(|inode| written(record, &inode)).collect()

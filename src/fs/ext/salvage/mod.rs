@@ -24,6 +24,7 @@ mod mend;
 mod record;
 mod remains;
 mod roll;
+mod shifted;
 mod sighting;
 mod superblock;
 mod tables;
@@ -262,12 +263,13 @@ fn judge_contradictions(roll: &Roll, claims: &Claims, astray: &BTreeSet<u32>, re
         if astray.contains(&one.0) || astray.contains(&other.0) {
             continue;
         }
-        let (first, second) = (roll.get(one), roll.get(other));
+        let proved = |nr| roll.get(nr).proved && !claims.refuted.contains(&nr);
+        let (first, second) = (proved(one), proved(other));
         let mut doubt = |nr| remains.trust.insert(nr, Trust::Doubtful);
-        if !first.proved || second.proved {
+        if !first || second {
             doubt(one);
         }
-        if !second.proved || first.proved {
+        if !second || first {
             doubt(other);
         }
     }
