@@ -261,6 +261,45 @@ fn directories_that_grew_together_lose_their_inodes() {
     }
 }
 
+/// A hash tree of two levels beside one of a single level: the nodes below the root say which block is whose.
+#[test]
+fn large_directories_lose_their_inodes() {
+    let scratch = Scratch::new();
+    let (tree, image) = (scratch.dir("tree"), scratch.sparse("image", 32 << 20));
+    tool("mke2fs", &["-q", "-F", "-t", "ext3", "-b", "1024", "-N", "4000", image.to_str().unwrap()]);
+    let mount = common::Mounted::writable(&image, "");
+    for i in 0..1200 {
+        let path = format!("{}/{i:04}{}", if i % 4 == 0 { "small" } else { "large" }, "y".repeat(200));
+        for root in [mount.path(), &tree] {
+            let path = root.join(&path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, format!("file {i}")).unwrap();
+        }
+    }
+    drop(mount);
+    let said = String::from_utf8(debugfs(&image, "htree /large\n")).unwrap();
+    assert!(said.contains("Indirect levels: 1"), "{said}");
+    for directory in ["/large", "/small"] {
+        zero(&image, inode_at(&image, directory), header(&image, "Inode size:"));
+    }
+    assert_all_there(&tree, &copied(&scratch, &image), "large directories");
+}
+
+/// Where other fields show that sizes are ruined, one that only a hole at the end bears out is doubtful.
+#[test]
+fn a_hole_at_the_end_is_doubtful_where_sizes_lie() {
+    for (kind, lies, trust) in [("ext2", "2000", "doubtful"), ("ext4", "2000", "doubtful"), ("ext2", "9000", "intact")]
+    {
+        let scratch = Scratch::new();
+        let image = two_files(&scratch, &["-t", kind, "-b", "1024", "-O", "^metadata_csum"], |_| {
+            format!(
+                "set_inode_field /one size {lies}\nset_inode_field /other size {lies}\nset_inode_field /third size 20000"
+            )
+        });
+        assert_eq!(trusts(&copied(&scratch, &image))["third"], trust, "{kind} {lies}");
+    }
+}
+
 /// A volume as [`survives`] makes them, of which only the bytes from `missing` on are left.
 #[test]
 fn the_beginning_is_cut_off() {
@@ -279,6 +318,13 @@ fn the_beginning_of_a_small_volume_is_cut_off() {
         let scratch = Scratch::new();
         let tree = tree(&scratch);
         let image = volume(&scratch, &tree, &[kind, &["-b", "4096"]].concat());
+        // A kernel leaves copies of the superblock in the journal.
+        let mount = common::Mounted::writable(&image, "");
+        for root in [mount.path(), &tree] {
+            fs::create_dir(root.join("new")).unwrap();
+            fs::write(root.join("new/file"), "new").unwrap();
+        }
+        drop(mount);
         let bytes = fs::read(&image).unwrap();
         fs::write(&image, &bytes[2 * 4096..]).unwrap();
         let out = copied(&scratch, &image);

@@ -98,7 +98,10 @@ impl Builder {
     fn doubt(&mut self, id: NodeId, suspect: &Suspect, lost: &HashSet<Kind>) {
         let left: Vec<u32> = suspect.items.iter().copied().filter(|item| self.items[*item as usize].id == id).collect();
         let Some(first) = left.first().filter(|_| suspect.items.len() - left.len() < suspect.beyond) else { return };
-        if suspect.damaged || lost.contains(&self.items[*first as usize].kind) {
+        // The same name in two directories shows a block of a directory that was written twice: either leads to the node.
+        let name = |item: &u32| self.items[*item as usize].name(&self.names);
+        let is_another_s = left.iter().any(|item| name(item) != name(first));
+        if suspect.damaged || is_another_s && lost.contains(&self.items[*first as usize].kind) {
             left.into_iter().for_each(|item| self.items[item as usize].trust = Trust::Doubtful);
         }
     }

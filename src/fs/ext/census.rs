@@ -15,12 +15,14 @@ use super::number::{GroupNr, InodeNr};
 use super::sharing::{self, Claimant, Claimed};
 use super::tables::Window;
 use crate::fs::Census;
-use crate::node::{Kind, Node};
+use crate::node::{Kind, Node, Trust};
 use crate::progress::{Progress, Unit};
 use crate::source::SourceGone;
 
 /// Bytes of a table read at once.
 const CHUNK: u32 = 256 << 10;
+/// Files whose sizes other fields contradict, from which on no size is believed that only a hole bears out.
+const FEWEST_LIES: usize = 2;
 /// Chunks read and judged before they are visited: what bounds memory.
 const BATCH: usize = 32;
 
@@ -35,6 +37,7 @@ pub fn census(
     let claimed = (which == Census::InUse && ext.minds_sharing()).then(|| Claimed::new(&ext.volume.geometry));
     let inodes: u64 = chunks.iter().map(|chunk| u64::from(chunk.count)).sum();
     progress.stage("reading inode tables", Some(inodes), Unit::Items);
+    let mut lies = 0;
     for batch in chunks.chunks(BATCH) {
         let nodes: Vec<Vec<Node>> = batch
             .par_iter()
@@ -43,6 +46,7 @@ pub fn census(
         for (chunk, nodes) in batch.iter().zip(nodes) {
             progress.advance(chunk.count.into());
             for node in nodes {
+                lies += usize::from(node.kind == Kind::File && node.trust == Trust::Doubtful);
                 if visit(node).is_break() {
                     return Ok(());
                 }
@@ -51,6 +55,9 @@ pub fn census(
         if progress.interrupted() {
             return Ok(());
         }
+    }
+    if which == Census::InUse && ext.sizes_lie.get().is_none() {
+        let _ = ext.sizes_lie.set(lies >= FEWEST_LIES);
     }
     if let Some(claimed) = claimed {
         let _ = ext.shared.set(shared(ext, claimed, &chunks)?);

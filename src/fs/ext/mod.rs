@@ -90,6 +90,8 @@ struct Ext {
     decisions: Vec<String>,
     /// Inodes whose blocks others claim too; empty until inodes were counted.
     shared: OnceLock<BTreeSet<InodeNr>>,
+    /// Sizes of files are ruined, so that one which only a hole bears out is doubtful; false until inodes were counted.
+    sizes_lie: OnceLock<bool>,
     /// What is left of deleted files; empty until they were searched for.
     deleted: OnceLock<BTreeMap<InodeNr, Deleted>>,
     /// A map was met that a search may mend.
@@ -158,6 +160,9 @@ impl Ext {
                 }
             }
         }
+        if node.trust < Trust::Doubtful && self.ends_in_doubtful_hole(&node, inode)? {
+            node.trust = Trust::Doubtful;
+        }
         node.size = node.size.min(geometry.max_file_size(true));
         // A search judges anew who claims the blocks of whom.
         let shared = self.shared.get().filter(|_| self.volume.remains().is_none());
@@ -170,6 +175,16 @@ impl Ext {
             node.trust = if made { *trust } else { node.trust.max(*trust) };
         }
         Ok(node)
+    }
+
+    /// True for a file that ends in a hole, on a volume where sizes are ruined and no checksum bears this one out.
+    fn ends_in_doubtful_hole(&self, node: &Node, inode: &Inode<'_>) -> Result<bool, SourceGone> {
+        let geometry = &self.volume.geometry;
+        let is_asked = node.kind == Kind::File && self.sizes_lie.get() == Some(&true) && !geometry.has_checksums();
+        if !is_asked || node.allocated >= node.size || inode.layout(geometry) == Layout::Inline {
+            return Ok(false);
+        }
+        Ok(map::mapped_end(&self.volume, inode)?.next_multiple_of(geometry.block_size.into()) < node.size)
     }
 
     /// Where a file ends that maps more than its size says, up to `written` with what is no zeros. An inode that counts

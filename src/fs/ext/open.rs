@@ -106,6 +106,7 @@ fn build(
         log,
         decisions,
         shared: OnceLock::new(),
+        sizes_lie: OnceLock::new(),
         deleted: OnceLock::new(),
         refuted: AtomicBool::new(false),
     })
@@ -125,6 +126,7 @@ pub fn as_it_lies(source: Source, evidence: Evidence, written: &Spans, options: 
         log: evidence.log,
         decisions: evidence.decisions,
         shared: OnceLock::new(),
+        sizes_lie: OnceLock::new(),
         deleted: OnceLock::new(),
         refuted: AtomicBool::new(false),
     })

@@ -68,8 +68,16 @@ fn candidates(
             borne_out.push(*place);
         }
     }
-    if borne_out.is_empty() && !here.is_empty() {
-        return Ok(here);
+    let is_shown = traces.dirs.len() >= FEWEST_DIRECTORIES && infer::vote_block_size(&traces.dirs).is_some();
+    if borne_out.is_empty() {
+        // The journal has copies of the superblock, too, which say nothing of how far they are from the start.
+        let missing = shifted::missing(source, &traces.dirs, progress)?;
+        if !here.is_empty() {
+            return Ok(here.into_iter().map(|candidate| Candidate { missing, ..candidate }).collect());
+        }
+        if is_shown && (missing > 0 || elsewhere.is_empty()) {
+            return Ok(vec![by_directories(source, traces, missing)]);
+        }
     }
     let mut found = Vec::new();
     for place in if borne_out.is_empty() { elsewhere } else { borne_out } {
@@ -78,18 +86,23 @@ fn candidates(
         let candidate = candidate(&place.sb, place.span.start, place.span.len(), evidence, confidence);
         found.extend(candidate.map(|candidate| Candidate { missing: place.missing(), ..candidate }));
     }
-    if found.is_empty() && traces.dirs.len() >= FEWEST_DIRECTORIES && infer::vote_block_size(&traces.dirs).is_some() {
-        found.push(Candidate {
-            sniffed: Sniffed { kind: "ext4", label: None, uuid: None, size: source.len() },
-            span: Span::new(0, source.len()),
-            missing: shifted::missing(source, &traces.dirs, progress)?,
-            evidence: format!("{} directories", traces.dirs.len()),
-            confidence: 60,
-            lead: Lead::default(),
-        });
+    if found.is_empty() && is_shown {
+        found.push(by_directories(source, traces, 0));
     }
     found.sort_by_key(|candidate| std::cmp::Reverse(candidate.confidence));
     Ok(found)
+}
+
+/// A filesystem of which nothing but directories is known, and how much of it is missing.
+fn by_directories(source: &Source, traces: &Traces, missing: u64) -> Candidate {
+    Candidate {
+        sniffed: Sniffed { kind: "ext4", label: None, uuid: None, size: source.len().saturating_add(missing) },
+        span: Span::new(0, source.len()),
+        missing,
+        evidence: format!("{} directories", traces.dirs.len()),
+        confidence: 60,
+        lead: Lead::default(),
+    }
 }
 
 /// True where the inode tables of a filesystem lie where it says.

@@ -91,7 +91,7 @@ impl<'e> Search<'e> {
     }
 
     /// True if a block belongs to no inode in use that can be believed.
-    fn is_orphan(&self, block: BlockNr) -> bool {
+    pub fn is_orphan(&self, block: BlockNr) -> bool {
         !self.evidence.claims.owners(block).any(|nr| {
             if self.evidence.astray.contains(&nr.0) {
                 return false;

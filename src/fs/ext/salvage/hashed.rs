@@ -1,13 +1,14 @@
 //! Hash trees as evidence: a directory's root says which hashes the names of each of its blocks have, [`Roots::owners`].
 //!
 //! All directories of a volume hash alike, so names that lie in one part of a root lie in a wider part of another, too.
-//! The narrowest is the likeliest, and of each part there is one block.
+//! The narrowest is the likeliest, and of each part there is one block. The parts of a root of several levels are divided
+//! further by the nodes below it, [`Roots::divide`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::super::dir::name_hash::NameHash;
 use super::super::disk::at;
-use super::super::disk::dirent::{DX_ROOT_COUNT_AT, DxRoot};
+use super::super::disk::dirent::{DX_NODE_COUNT_AT, DX_ROOT_COUNT_AT, DxRoot};
 use super::super::disk::superblock::Superblock;
 use super::super::number::BlockNr;
 use super::sighting;
@@ -27,6 +28,8 @@ struct Root {
     hash: NameHash,
     /// Where parts begin, ascending from 0.
     parts: Vec<u32>,
+    /// Parts that have a node below the root, and so many blocks.
+    deep: BTreeSet<u32>,
 }
 
 /// A part of a root that has room for all names of a block: the narrowest and best filled first.
@@ -47,9 +50,26 @@ impl Roots {
         let parts = sighting::hashes(block, DX_ROOT_COUNT_AT);
         let Some(hash) = NameHash::of(sb, root.info.hash_version).filter(|_| parts.is_sorted()) else { return false };
         if self.0.len() < MOST_ROOTS {
-            self.0.push(Root { dir, hash, parts });
+            let deep = if root.info.indirect_levels > 0 { parts.iter().copied().collect() } else { BTreeSet::new() };
+            self.0.push(Root { dir, hash, parts, deep });
         }
         true
+    }
+
+    /// Divides the part of a root that a node below it is of: the narrowest into which all its hashes fall.
+    pub fn divide(&mut self, node: &[u8]) {
+        let hashes = sighting::hashes(node, DX_NODE_COUNT_AT);
+        let (Some(least), Some(most)) = (hashes.get(1), hashes.last()) else { return };
+        let fits = |root: &Root| {
+            let part = root.part_of(*least)?;
+            let (from, to) = root.bounds(part);
+            (root.deep.contains(&root.parts[part]) && *most < to).then_some((to - from, part))
+        };
+        let found = self.0.iter().enumerate().filter_map(|(at, root)| Some((fits(root)?, at))).min();
+        let Some(((_, part), at)) = found else { return };
+        let root = &mut self.0[at];
+        root.deep.remove(&root.parts[part]);
+        root.parts.splice(part + 1..part + 1, hashes[1..].iter().copied());
     }
 
     /// The parts that a block may be of, the likeliest.
@@ -66,7 +86,10 @@ impl Roots {
         fits.sort_unstable();
         let (mut taken, mut owners) = (HashSet::new(), HashMap::new());
         for fit in fits {
-            if !owners.contains_key(&fit.block) && taken.insert((fit.root, fit.part)) {
+            let root = &self.0[fit.root];
+            let has_room = root.deep.contains(&root.parts[fit.part]) || !taken.contains(&(fit.root, fit.part));
+            if !owners.contains_key(&fit.block) && has_room {
+                taken.insert((fit.root, fit.part));
                 owners.insert(fit.block, self.0[fit.root].dir);
             }
         }
@@ -75,14 +98,24 @@ impl Roots {
 }
 
 impl Root {
+    /// The part that a hash falls into. Names of one hash may go on in the next part, whose beginning then has the lowest
+    /// bit set.
+    fn part_of(&self, hash: u32) -> Option<usize> {
+        self.parts.partition_point(|from| from & !1 <= hash).checked_sub(1)
+    }
+
+    /// Where a part begins, and where the next one does.
+    fn bounds(&self, part: usize) -> (u32, u32) {
+        let begins = |part: usize| self.parts.get(part).map_or(u32::MAX, |from| from & !1);
+        (begins(part), begins(part + 1))
+    }
+
     /// The part into which all of a block's names fall.
     fn fit(&self, block: BlockNr, root: usize, entries: &[Entry]) -> Option<Fit> {
         let hashes = || entries.iter().map(|entry| self.hash.hash(&entry.name));
         let (least, most) = (hashes().min()?, hashes().max()?);
-        // Names of one hash may go on in the next part, whose beginning then has the lowest bit set.
-        let part = self.parts.partition_point(|from| from & !1 <= least).checked_sub(1)?;
-        let begins = |part: usize| self.parts.get(part).map_or(u32::MAX, |from| from & !1);
-        let (from, to) = (begins(part), begins(part + 1));
+        let part = self.part_of(least)?;
+        let (from, to) = self.bounds(part);
         (most <= to).then(|| Fit {
             width: to - from,
             unused: (to - from).saturating_sub(most - least),

@@ -152,6 +152,13 @@ impl Open {
             open.places.insert(own, sighting.block);
             open.learn(own, &search.entries_of(sighting.block)?);
         }
+        for sighting in search.evidence.sightings.iter().filter(|sighting| sighting.what == What::HashNode) {
+            if search.is_orphan(sighting.block)
+                && let Some(bytes) = volume.block(sighting.block)?
+            {
+                open.roots.divide(&bytes);
+            }
+        }
         Ok(open)
     }
 

@@ -54,7 +54,7 @@ use super::geometry::{Copy, Geometry};
 use super::number::{BlockNr, InodeNr};
 use super::recover::{self, Located};
 use super::volume::Volume;
-use super::{Ext, census};
+use super::{Ext, census, sharing};
 use crate::finding::Log;
 use crate::fs::{Census, FileSystem, OpenOptions, Stray, pass};
 use crate::node::{Kind, NodeId, Trust};
@@ -183,7 +183,7 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
     let mended = mend::directories(&volume, &roll, &claims, &sightings)?;
     let volume = take_mended(volume, mended, &mut roll, &mut claims, &mut remains)?;
     let astray = directories::astray(&roll, &claims, &sightings);
-    judge_contradictions(&roll, &claims, &astray, &mut remains);
+    judge_contradictions(&volume, &roll, &claims, &astray, &mut remains)?;
     remains.leaves = detached::leaves(&volume, &claims, &sightings)?;
     let evidence =
         directories::Evidence { volume: &volume, roll: &roll, claims: &claims, sightings: &sightings, astray };
@@ -258,21 +258,48 @@ fn older(ext: &Ext, roll: &Roll) -> Result<Option<copies::Older>, SourceGone> {
 
 /// Where two inodes map the same block, one of them is wrong: the one no checksum proves, or any of the two. What
 /// directories claim that lead `astray` counts for nothing.
-fn judge_contradictions(roll: &Roll, claims: &Claims, astray: &BTreeSet<u32>, remains: &mut Remains) {
+fn judge_contradictions(
+    volume: &Volume,
+    roll: &Roll,
+    claims: &Claims,
+    astray: &BTreeSet<u32>,
+    remains: &mut Remains,
+) -> Result<(), SourceGone> {
+    let proved = |nr| roll.get(nr).proved && !claims.refuted.contains(&nr);
     for (one, other) in claims.contradictions() {
         if astray.contains(&one.0) || astray.contains(&other.0) {
             continue;
         }
-        let proved = |nr| roll.get(nr).proved && !claims.refuted.contains(&nr);
-        let (first, second) = (proved(one), proved(other));
-        let mut doubt = |nr| remains.trust.insert(nr, Trust::Doubtful);
-        if !first || second {
-            doubt(one);
-        }
-        if !second || first {
-            doubt(other);
+        let (first, second) = match (proved(one), proved(other)) {
+            (false, false) => match copy(volume, one, other)? {
+                Some(nr) => (nr == one, nr == other),
+                None => (true, true),
+            },
+            (first, second) => (!first || second, !second || first),
+        };
+        for (nr, _) in [(one, first), (other, second)].into_iter().filter(|(_, is_doubtful)| *is_doubtful) {
+            remains.trust.insert(nr, Trust::Doubtful);
         }
     }
+    Ok(())
+}
+
+/// Of two inodes with the same record, the copy, as a block written in another's place makes it: files mostly lie in the
+/// group of their inode, the copy's in another's. `None` where that does not tell.
+fn copy(volume: &Volume, one: InodeNr, other: InodeNr) -> Result<Option<InodeNr>, SourceGone> {
+    let geometry = &volume.geometry;
+    let (Some(first), Some(second)) = (volume.inode(one)?, volume.inode(other)?) else { return Ok(None) };
+    let Some((start, _)) =
+        sharing::in_record(geometry, &first).first().copied().filter(|_| first.record == second.record)
+    else {
+        return Ok(None);
+    };
+    let is_at_home = |nr| geometry.group_of_inode(nr).0 == geometry.group_of_block(BlockNr(start));
+    Ok(match (is_at_home(one), is_at_home(other)) {
+        (true, false) => Some(other),
+        (false, true) => Some(one),
+        _ => None,
+    })
 }
 
 /// The metadata blocks that can be told by their contents, in the order of the disk.
