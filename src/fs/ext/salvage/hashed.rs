@@ -16,6 +16,8 @@ use crate::node::Entry;
 
 /// Parts that a block is tried for.
 const MOST_TRIED: usize = 8;
+/// Times that parts and blocks are matched which have no other.
+const MOST_ROUNDS: usize = 16;
 /// Roots kept: each block of names is compared with all of them.
 const MOST_ROOTS: usize = 1 << 12;
 
@@ -81,19 +83,54 @@ impl Roots {
         fits
     }
 
-    /// The directories that blocks are of, which may be of all these parts.
+    /// The directories that blocks are of, which may be of all these parts. First those that may be of one alone, then
+    /// those that alone may be a part's, over and over; the likeliest of what is left.
     pub fn owners(&self, mut fits: Vec<Fit>) -> HashMap<BlockNr, u32> {
         fits.sort_unstable();
         let (mut taken, mut owners) = (HashSet::new(), HashMap::new());
+        for _ in 0..MOST_ROUNDS {
+            let sure = self.sure(&fits);
+            if sure.is_empty() {
+                break;
+            }
+            self.take_fits(&sure, &mut taken, &mut owners);
+            fits.retain(|fit| !owners.contains_key(&fit.block) && !taken.contains(&(fit.root, fit.part)));
+        }
+        self.take_fits(&fits, &mut taken, &mut owners);
+        owners
+    }
+
+    /// Fits of blocks that have no other; failing that, of parts that have no other.
+    fn sure(&self, fits: &[Fit]) -> Vec<Fit> {
+        let (mut blocks, mut parts) = (HashMap::<BlockNr, usize>::new(), HashMap::<(usize, usize), usize>::new());
         for fit in fits {
-            let root = &self.0[fit.root];
-            let has_room = root.deep.contains(&root.parts[fit.part]) || !taken.contains(&(fit.root, fit.part));
-            if !owners.contains_key(&fit.block) && has_room {
-                taken.insert((fit.root, fit.part));
+            *blocks.entry(fit.block).or_default() += 1;
+            *parts.entry((fit.root, fit.part)).or_default() += 1;
+        }
+        let alone: Vec<Fit> = fits.iter().filter(|fit| blocks[&fit.block] == 1).copied().collect();
+        if !alone.is_empty() {
+            return alone;
+        }
+        let is_only = |fit: &&Fit| parts[&(fit.root, fit.part)] == 1 && !self.is_deep(fit);
+        fits.iter().filter(is_only).copied().collect()
+    }
+
+    /// True where several blocks may be of the part.
+    fn is_deep(&self, fit: &Fit) -> bool {
+        let root = &self.0[fit.root];
+        root.deep.contains(&root.parts[fit.part])
+    }
+
+    /// Takes fits, the likeliest first, of blocks that have no owner for parts that are free.
+    fn take_fits(&self, fits: &[Fit], taken: &mut HashSet<(usize, usize)>, owners: &mut HashMap<BlockNr, u32>) {
+        for fit in fits {
+            if !owners.contains_key(&fit.block) && !taken.contains(&(fit.root, fit.part)) {
                 owners.insert(fit.block, self.0[fit.root].dir);
+                if !self.is_deep(fit) {
+                    taken.insert((fit.root, fit.part));
+                }
             }
         }
-        owners
     }
 }
 
