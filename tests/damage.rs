@@ -293,6 +293,28 @@ fn ext4_with_contents_in_inodes() {
     survives(&["-t", "ext4", "-O", "inline_data"]);
 }
 
+/// Reading a large disk takes hours: what a search saw must not be searched for again.
+#[test]
+fn a_volume_without_any_header_is_searched_once() {
+    let (mut image, truth) = make_ext(&["-t", "ext4", "-g", "512", "-O", "^resize_inode"]);
+    // Groups of 512 blocks from block 1 on; those with a superblock have the descriptors behind it.
+    for group in 0..image.len() / (512 * BLOCK) {
+        let start = (1 + group * 512) * BLOCK;
+        if image[start + 56..start + 58] == [0x53, 0xef] {
+            image[start..start + 2 * BLOCK].fill(0);
+        }
+    }
+    assert!(!image.chunks(BLOCK).any(|block| block[56..58] == [0x53, 0xef]), "a superblock is left");
+    image.resize(64 << 20, 0);
+    let counting = Arc::new(Counting(MemorySource(image), AtomicU64::new(0)));
+    let disk = survey(counting.clone(), &SurveyOptions::default(), &Silent).unwrap();
+    let read = counting.1.load(Ordering::Relaxed);
+    assert!(read < counting.len() / 2 * 3, "{read} bytes read of {}", counting.len());
+    let tree = Tree::whole(disk.volumes[0].fs().unwrap().clone(), &Silent).unwrap();
+    let lost: Vec<_> = truth.iter().filter(|file| tree.find(file.path.as_bytes()).is_none()).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
 #[test]
 fn ext4_cut_short() {
     let (image, truth) = make_ext(&["-t", "ext4"]);
