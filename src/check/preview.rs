@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::attempt::{Outcome, attempt};
 use super::repairs::repair_of;
-use crate::bytes::{Span, Spans};
+use crate::bytes::{Buffer, Span, Spans};
 use crate::fs::{Census, DRIVERS, FileSystem, Members, OpenOptions};
 use crate::node::{Backing, Extent, Kind, Node, NodeId, Trust};
 use crate::progress::Progress;
@@ -195,7 +195,7 @@ fn contents(fs: &dyn FileSystem, progress: &dyn Progress) -> Result<Spans, Sourc
 
 fn write_copy(source: &dyn crate::source::ReadAt, target: &File, left_out: &Spans) -> Result<(), PreviewError> {
     target.set_len(source.len())?;
-    let mut buf = vec![0; CHUNK];
+    let mut buf = Buffer::new(CHUNK);
     let mut at = 0;
     while at < source.len() {
         let len = CHUNK.min((source.len() - at) as usize);

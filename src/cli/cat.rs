@@ -9,7 +9,7 @@ use super::arguments::SourceArguments;
 use super::session::Session;
 use super::stop::Stop;
 use super::{Global, output};
-use crate::bytes::Spans;
+use crate::bytes::{Buffer, Spans};
 use crate::fs::content::Content;
 use crate::name::escaped;
 use crate::node::{Kind, Trust};
@@ -74,7 +74,7 @@ fn write(session: &Session, found: &Resolved) -> Result<bool, Stop> {
 }
 
 fn write_content(session: &Session, content: &Content<'_>) -> Result<Spans, Stop> {
-    let (mut buffer, mut lost, mut at) = (vec![0; CHUNK], Spans::new(), 0);
+    let (mut buffer, mut lost, mut at) = (Buffer::new(CHUNK), Spans::new(), 0);
     let mut out = io::stdout().lock();
     while at < content.size() {
         session.unless_interrupted()?;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::confine::Confinement;
 use super::interrupt;
 use super::stop::Stop;
-use crate::bytes::Spans;
+use crate::bytes::{Buffer, Spans};
 use crate::evidence::{BEGIN, END, Log};
 use crate::name;
 use crate::progress::{Progress, Unit};
@@ -141,7 +141,7 @@ fn hash_image(opened: &Opened, progress: &dyn Progress) -> Result<(), Stop> {
     progress.stage("hashing the image", Some(opened.size), Unit::Bytes);
     let began = Instant::now();
     let (mut blake3, mut sha256) = (blake3::Hasher::new(), sha2::Sha256::new());
-    let (mut buffer, mut lost, mut at) = (vec![0; PIECE], Spans::new(), 0);
+    let (mut buffer, mut lost, mut at) = (Buffer::new(PIECE), Spans::new(), 0);
     while at < opened.size {
         let piece = &mut buffer[..(opened.size - at).min(PIECE as u64) as usize];
         opened.source.read(at, piece, &mut lost)?;

@@ -11,7 +11,7 @@ use super::copy::planned;
 use super::session::Session;
 use super::stop::Stop;
 use super::{Global, output};
-use crate::bytes::{Span, Spans};
+use crate::bytes::{Buffer, Span, Spans};
 use crate::copy::{Order, worth};
 use crate::report::json_line;
 use crate::report::plan::{Plan, Tally};
@@ -93,7 +93,7 @@ pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
 
 /// Bytes read and hashed a second.
 fn measure(session: &Session, sample: &[Span]) -> Result<u64, SourceGone> {
-    let (mut buffer, mut lost, mut hasher) = (vec![0; PIECE], Spans::new(), blake3::Hasher::new());
+    let (mut buffer, mut lost, mut hasher) = (Buffer::new(PIECE), Spans::new(), blake3::Hasher::new());
     let (began, mut read) = (Instant::now(), 0u64);
     for span in sample {
         let mut at = span.start;

@@ -9,7 +9,7 @@ use super::hash::Hasher;
 use super::previous::{Key, key};
 use super::verify::{Comparison, Found, check_records};
 use super::{Difference, Error, Hashes, Part, Verified, What};
-use crate::bytes::Spans;
+use crate::bytes::{Buffer, Spans};
 use crate::fs::content::{Content, Run};
 use crate::manifest::{Digests, Line, Record};
 use crate::name::escaped;
@@ -130,7 +130,7 @@ impl Image<'_> {
 fn hash(content: &Content<'_>, record: &Record, progress: &dyn Progress) -> Result<Digests, SourceGone> {
     let mut hashes = Hashes::default();
     record.digests.algorithms().for_each(|algorithm| hashes.add(algorithm));
-    let (mut hasher, mut buffer, mut lost) = (Hasher::new(hashes), vec![0; BUFFER], Spans::new());
+    let (mut hasher, mut buffer, mut lost) = (Hasher::new(hashes), Buffer::new(BUFFER), Spans::new());
     for run in content.runs() {
         let mut span = run.span();
         if !matches!(run, Run::Data(..)) {

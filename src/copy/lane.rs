@@ -8,7 +8,7 @@ use super::parts::Piecewise;
 use super::patience::{ACHIEVED, Patience};
 use super::plan::Planned;
 use super::standing;
-use crate::bytes::{Span, Spans};
+use crate::bytes::{Buffer, Span, Spans};
 use crate::fs::content::{Ahead, Content, Run};
 use crate::manifest::{Digests, Flaw, Record, Status};
 use crate::node::{Kind, Node, Trust};
@@ -34,7 +34,7 @@ pub const TARGET: usize = 4096;
 
 /// The buffers of one lane.
 pub struct Lane {
-    buffer: Vec<u8>,
+    buffer: Buffer,
     ahead: Ahead,
     hasher: Hasher,
     /// Bytes that the attempt at the present file handed to the destination.
@@ -44,7 +44,7 @@ pub struct Lane {
 impl Lane {
     /// Buffers, empty.
     pub fn new(hashes: Hashes) -> Self {
-        Lane { buffer: vec![0; BUFFER], ahead: Ahead::default(), hasher: Hasher::new(hashes), written: 0 }
+        Lane { buffer: Buffer::new(BUFFER), ahead: Ahead::default(), hasher: Hasher::new(hashes), written: 0 }
     }
 }
 

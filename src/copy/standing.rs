@@ -6,7 +6,7 @@ use super::job::{Halt, Job};
 use super::lane::{ContentRead, Lane};
 use super::plan::Planned;
 use super::previous::Proof;
-use crate::bytes::{Span, Spans};
+use crate::bytes::{Buffer, Span, Spans};
 use crate::fs::content::{Content, Run};
 use crate::manifest::Digests;
 use crate::node::Kind;
@@ -70,7 +70,8 @@ pub fn hash_standing(
     hashes: Hashes,
     progress: &dyn Progress,
 ) -> std::io::Result<Option<Digests>> {
-    let (mut hasher, mut buffer) = (Hasher::new(hashes), vec![0; BUFFER.min(size.max(1).next_power_of_two() as usize)]);
+    let (mut hasher, mut buffer) =
+        (Hasher::new(hashes), Buffer::new(BUFFER.min(size.max(1).next_power_of_two() as usize)));
     let whole = [Span::new(0, size)];
     let spans = match cover {
         Cover::Whole => &whole[..],

@@ -1,7 +1,7 @@
 //! The only code that reads file bytes: [`Content`] turns a [`Mapping`] into bytes, holes and lost spans.
 
 use super::FileSystem;
-use crate::bytes::{Span, Spans};
+use crate::bytes::{Buffer, Span, Spans};
 use crate::node::{Backing, Mapping, Node};
 use crate::source::SourceGone;
 
@@ -16,7 +16,7 @@ pub struct Content<'f> {
 #[derive(Default)]
 pub struct Ahead {
     span: Option<Span>,
-    bytes: Vec<u8>,
+    bytes: Buffer,
     lost: Spans,
 }
 
@@ -28,7 +28,7 @@ impl Ahead {
     pub fn read(&mut self, fs: &dyn FileSystem, span: Span) -> Result<(), SourceGone> {
         self.span = None;
         let Some(source) = fs.source(0) else { return Ok(()) };
-        self.bytes.resize(span.len() as usize, 0);
+        self.bytes.resize(span.len() as usize);
         self.lost = Spans::new();
         source.read(span.start, &mut self.bytes, &mut self.lost)?;
         self.span = Some(span);

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use crate::bytes::Spans;
+use crate::bytes::{Buffer, Spans};
 use crate::progress::Progress;
 use crate::source::{Source, SourceGone};
 
@@ -27,7 +27,7 @@ pub fn chunks<T: Send>(
     let chunk = CHUNK.next_multiple_of(unit);
     let whole = source.len() / unit * unit;
     let batch = chunk * rayon::current_num_threads() as u64 * 4;
-    let buffers: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+    let buffers: Mutex<Vec<Buffer>> = Mutex::new(Vec::new());
     let mut from = 0;
     while from < whole && !progress.interrupted() {
         let to = whole.min(from.saturating_add(batch));
@@ -36,7 +36,7 @@ pub fn chunks<T: Send>(
             .into_par_iter()
             .map(|at| {
                 let mut buf = buffers.lock().map_or_else(|_| None, |mut free| free.pop()).unwrap_or_default();
-                buf.resize(chunk.min(to - at) as usize, 0);
+                buf.resize(chunk.min(to - at) as usize);
                 source.read(at, &mut buf, &mut Spans::new())?;
                 let seen = look(at, &buf);
                 progress.advance(buf.len() as u64);

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use super::garbage::Garbage;
 use super::{Cluster, ClusterSet, Layout};
-use crate::bytes::{Spans, le16, le32};
+use crate::bytes::{Buffer, Spans, le16, le32};
 use crate::source::{Source, SourceGone};
 
 /// Bytes of the table read at once. A FAT12 table is shorter, so no 12-bit entry crosses a border.
@@ -92,7 +92,7 @@ impl Link {
 }
 
 struct Chunk {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     lost: Spans,
 }
 
@@ -188,7 +188,7 @@ impl Table {
 
     fn read_chunk(&self, copy: &Copy, chunk: usize) -> Result<Chunk, SourceGone> {
         let start = chunk as u64 * CHUNK as u64;
-        let mut bytes = vec![0; CHUNK.min((self.bytes - start) as usize)];
+        let mut bytes = Buffer::new(CHUNK.min((self.bytes - start) as usize));
         let mut lost = Spans::new();
         self.source.read(copy.offset.saturating_add(start), &mut bytes, &mut lost)?;
         Ok(Chunk { bytes, lost })

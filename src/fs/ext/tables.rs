@@ -8,7 +8,7 @@ use super::geometry::Geometry;
 use super::inode::Inode;
 use super::number::{GroupNr, InodeNr};
 use super::volume::Volume;
-use crate::bytes::{Span, Spans};
+use crate::bytes::{Buffer, Span, Spans};
 use crate::source::{Source, SourceGone};
 
 /// Bytes read at once around one inode.
@@ -20,7 +20,7 @@ const WINDOWS_PER_SHARD: usize = 64;
 
 /// A part of one group's inode table.
 pub struct Window {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     lost: Spans,
     /// Place in the group of the first inode.
     first: u32,
@@ -39,7 +39,7 @@ impl Window {
     ) -> Result<Option<Self>, SourceGone> {
         let Some(offset) = geometry.inode_offset(geometry.inode_at(group, first)) else { return Ok(None) };
         let inode_size = geometry.inode_size as usize;
-        let (mut bytes, mut lost) = (vec![0; count as usize * inode_size], Spans::new());
+        let (mut bytes, mut lost) = (Buffer::new(count as usize * inode_size), Spans::new());
         source.read(offset, &mut bytes, &mut lost)?;
         let lost = lost.iter().map(|span| Span::new(span.start.saturating_sub(offset), span.len())).collect();
         Ok(Some(Window { bytes, lost, first, inode_size }))

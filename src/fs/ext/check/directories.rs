@@ -17,6 +17,7 @@ use super::hash_tree::{self, Part};
 use super::inodes::{DirBlock, Found, Gathered, Order};
 use super::volume::Volume;
 use super::xattrs;
+use crate::bytes::Buffer;
 use crate::finding::{Log, Place};
 use crate::progress::Progress;
 use crate::source::SourceGone;
@@ -149,14 +150,14 @@ fn hashes(volume: &Volume, gathered: &Gathered) -> Result<BTreeMap<u32, Option<N
 fn scan_run(shared: &Shared<'_>, run: &[DirBlock]) -> Result<Partial, SourceGone> {
     let mut partial = Partial::default();
     let size = shared.volume.block_size as usize;
-    let mut buf = Vec::new();
+    let mut buf = Buffer::default();
     for together in neighbours(run) {
         let blocks = &run[together];
         if blocks[0].block == 0 {
             scan_block(shared, &blocks[0], &mut [], &mut partial)?;
             continue;
         }
-        buf.resize(blocks.len() * size, 0);
+        buf.resize(blocks.len() * size);
         shared.volume.read(blocks[0].block * shared.volume.block_size, &mut buf)?;
         for (place, block) in blocks.iter().zip(buf.chunks_mut(size)) {
             scan_block(shared, place, block, &mut partial)?;

@@ -16,7 +16,7 @@ use super::inode::Judge;
 use super::quota::Usage;
 use super::volume::{Record, Volume};
 use super::xattrs::Encryption;
-use crate::bytes::Spans;
+use crate::bytes::{Buffer, Spans};
 use crate::finding::{Code, Cost, Finding, Log, Place};
 use crate::progress::Progress;
 use crate::source::SourceGone;
@@ -203,11 +203,11 @@ fn scan_group(shared: &Shared<'_>, group: u32) -> Result<Gathered, SourceGone> {
     if let Some(table) = volume.itable(group) {
         let first = group * volume.inodes_per_group + 1;
         let per_chunk = (CHUNK / volume.block_size as usize).max(1) * volume.block_size as usize / size;
-        let mut buf = Vec::new();
+        let mut buf = Buffer::default();
         let mut at = 0;
         while at < count as usize {
             let now = per_chunk.min(count as usize - at);
-            buf.resize(now * size, 0);
+            buf.resize(now * size);
             let offset = table * volume.block_size + (at * size) as u64;
             let lost = volume.read_what_is_there(offset, &mut buf)?;
             if !lost.is_empty() {

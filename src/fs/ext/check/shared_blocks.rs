@@ -15,6 +15,7 @@ use super::inode::file_acl;
 use super::inodes::{Found, is_zero};
 use super::special::{self, Role};
 use super::volume::{Record, Volume};
+use crate::bytes::Buffer;
 use crate::finding::{Code, Finding, Log, Place};
 use crate::source::SourceGone;
 
@@ -97,7 +98,7 @@ fn group_runs(volume: &Volume, found: &Found, group: u32) -> Result<Vec<(u32, Ru
     let mut files = Vec::new();
     let Some(table) = volume.itable(group) else { return Ok(files) };
     let count = volume.inodes_to_scan(group) as usize;
-    let mut buf = vec![0; count * volume.inode_size];
+    let mut buf = Buffer::new(count * volume.inode_size);
     volume.read(table * volume.block_size, &mut buf)?;
     for (i, raw) in buf.chunks_exact(volume.inode_size).enumerate() {
         let nr = group * volume.inodes_per_group + 1 + i as u32;

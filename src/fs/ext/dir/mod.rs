@@ -22,7 +22,7 @@ use super::map;
 use super::number::{BlockNr, InodeNr};
 use super::volume::Volume;
 use super::xattr;
-use crate::bytes::{Span, Spans, le32};
+use crate::bytes::{Buffer, Span, Spans, le32};
 use crate::finding::{Code, Finding, Place};
 use crate::node::{Backing, Entry, Judged, NodeId, Trust};
 use crate::source::SourceGone;
@@ -188,7 +188,7 @@ impl<'v> Listing<'v> {
     /// Blocks that follow each other on the volume from `offset` on, and in the directory from `logical` on.
     fn extent(&mut self, offset: u64, logical: u64, len: u64, take: Take<'_>) -> Result<ControlFlow<()>, SourceGone> {
         let block_size = self.format.block_size;
-        let mut buf = vec![0; (len.min(CHUNK as u64) as usize).next_multiple_of(block_size)];
+        let mut buf = Buffer::new((len.min(CHUNK as u64) as usize).next_multiple_of(block_size));
         let mut done = 0;
         while done < len {
             let chunk = (len - done).min(CHUNK as u64) as usize;

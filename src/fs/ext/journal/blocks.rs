@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::bytes::{Span, Spans};
+use crate::bytes::{Buffer, Span, Spans};
 use crate::node::{Backing, Mapping};
 use crate::source::{Source, SourceGone};
 
@@ -21,7 +21,7 @@ pub struct Blocks {
 struct Window {
     /// Place in the file of the first byte.
     start: u64,
-    bytes: Vec<u8>,
+    bytes: Buffer,
     lost: Spans,
 }
 
@@ -49,7 +49,7 @@ impl Blocks {
 
     /// The window that begins with `wanted`.
     fn fill(&self, wanted: Span) -> Result<Window, SourceGone> {
-        let mut window = Window { start: wanted.start, bytes: Vec::new(), lost: Spans::new() };
+        let mut window = Window { start: wanted.start, bytes: Buffer::default(), lost: Spans::new() };
         let first = self.mapping.extents.partition_point(|extent| extent.span().end <= wanted.start);
         let Some(extent) = self.mapping.extents.get(first) else { return Ok(window) };
         let reach = Span::new(wanted.start, WINDOW.max(wanted.len()));
@@ -59,7 +59,7 @@ impl Blocks {
         // Extents are whole blocks, save the last one of a size that is none; it never holds a whole block.
         if let Backing::Device { offset, .. } = extent.backing {
             let from = offset + (part.start - extent.logical);
-            window.bytes = vec![0; part.len() as usize];
+            window.bytes = Buffer::new(part.len() as usize);
             self.source.read(from, &mut window.bytes, &mut window.lost)?;
             window.lost = window.lost.iter().map(|s| Span::new(s.start - from + part.start, s.len())).collect();
         }
