@@ -107,10 +107,9 @@ impl<'a> Keeper<'a> {
     /// Does some work, and keeps meanwhile what comes of it.
     pub fn beside(&self, work: impl FnOnce()) {
         std::thread::scope(|scope| {
+            let _end = AtEnd(self);
             scope.spawn(|| self.keep());
             work();
-            *lock(&self.is_over) = true;
-            self.over.notify_all();
         });
     }
 
@@ -185,6 +184,16 @@ impl<'a> Keeper<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Tells the keeping thread that the work is over, in whatever way it ended.
+struct AtEnd<'k, 'a>(&'k Keeper<'a>);
+
+impl Drop for AtEnd<'_, '_> {
+    fn drop(&mut self) {
+        *lock(&self.0.is_over) = true;
+        self.0.over.notify_all();
     }
 }
 
