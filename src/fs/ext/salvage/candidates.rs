@@ -40,7 +40,7 @@ fn here(source: &Source, chosen: &Chosen) -> Vec<Candidate> {
 }
 
 impl Telling for Traces {
-    fn candidates(&self, source: &Source, progress: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
+    fn candidates(&self, source: &Source, _: &dyn Progress) -> Result<Vec<Candidate>, SourceGone> {
         let chosen = match superblock::nearby(source, &OpenOptions::default())? {
             None => superblock::of_found(source, &self.superblocks)?,
             nearby => nearby,
@@ -49,17 +49,12 @@ impl Telling for Traces {
         if chosen.is_some_and(|chosen| superblock::is_in_place(&chosen)) {
             return Ok(here);
         }
-        candidates(source, self, here, progress)
+        candidates(source, self, here)
     }
 }
 
 /// What is left of filesystems on `source`, the best first; `here` where none begins elsewhere.
-fn candidates(
-    source: &Source,
-    traces: &Traces,
-    here: Vec<Candidate>,
-    progress: &dyn Progress,
-) -> Result<Vec<Candidate>, SourceGone> {
+fn candidates(source: &Source, traces: &Traces, here: Vec<Candidate>) -> Result<Vec<Candidate>, SourceGone> {
     let mut elsewhere = superblock::elsewhere(&traces.superblocks, source.len());
     elsewhere.sort_by_key(|place| (std::cmp::Reverse(place.copies), place.origin));
     let mut borne_out = Vec::new();
@@ -71,7 +66,7 @@ fn candidates(
     let is_shown = traces.dirs.len() >= FEWEST_DIRECTORIES && infer::vote_block_size(&traces.dirs).is_some();
     if borne_out.is_empty() {
         // The journal has copies of the superblock, too, which say nothing of how far they are from the start.
-        let missing = shifted::missing(source, &traces.dirs, progress)?;
+        let missing = shifted::missing(source.len(), traces);
         if !here.is_empty() {
             return Ok(here.into_iter().map(|candidate| Candidate { missing, ..candidate }).collect());
         }

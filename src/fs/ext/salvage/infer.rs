@@ -145,7 +145,7 @@ fn entries(source: &Source, block_size: u64, dirs: &[Dir]) -> Result<Vec<TypedEn
 }
 
 /// A geometry that knows blocks and nothing else.
-pub fn bare(len: u64, block_size: u64) -> Geometry {
+fn bare(len: u64, block_size: u64) -> Geometry {
     let mut sb = Superblock::new_zeroed();
     // Any number may be an inode's.
     fill(&mut sb, len, block_size, 128, (8 * block_size) as u32, 64);
