@@ -214,34 +214,44 @@ fn place_by_layout(
 ) -> Result<(), SourceGone> {
     let mut weak = Vec::new();
     for nr in unplaced {
-        let mut untold = None;
-        let mut found = None;
-        for table in layout::candidates(geometry, nr, reserved) {
-            match tables::holds_inodes(source, geometry, nr, table)? {
-                Some(true) => {
-                    found = Some(table);
-                    break;
-                }
-                Some(false) => {}
-                None => untold = untold.or(Some(table)),
-            }
-        }
-        if found.is_some() {
-            geometry.groups[nr.0 as usize] =
-                Group { inode_table: found, inodes_used: geometry.inodes_per_group, ..Group::default() };
-            tally.layout += 1;
-        } else {
-            weak.push((nr, untold));
+        match likeliest(source, geometry, nr, reserved)? {
+            Some((table, true)) => take_table(geometry, nr, Some(table), tally),
+            _ => weak.push(nr),
         }
     }
-    for (nr, table) in weak {
-        // A table of which nothing was ever used looks like nothing: it matters little where it is.
-        geometry.groups[nr.0 as usize] =
-            Group { inode_table: table, inodes_used: geometry.inodes_per_group, ..Group::default() };
-        match table {
-            Some(_) => tally.layout += 1,
-            None => tally.lost += 1,
-        }
+    // The groups placed since say where the rest may be. A table of which nothing was ever used looks like nothing: it
+    // matters little where it is.
+    for nr in weak {
+        let table = likeliest(source, geometry, nr, reserved)?.map(|(table, _)| table);
+        take_table(geometry, nr, table, tally);
     }
     Ok(())
+}
+
+/// The first place where the contents bear out that a group's table is there, with true; else the first where they do not
+/// object.
+fn likeliest(
+    source: &Source,
+    geometry: &Geometry,
+    nr: GroupNr,
+    reserved: u16,
+) -> Result<Option<(BlockNr, bool)>, SourceGone> {
+    let mut untold = None;
+    for table in layout::candidates(geometry, nr, reserved) {
+        match tables::holds_inodes(source, geometry, nr, table)? {
+            Some(true) => return Ok(Some((table, true))),
+            Some(false) => {}
+            None => untold = untold.or(Some((table, false))),
+        }
+    }
+    Ok(untold)
+}
+
+fn take_table(geometry: &mut Geometry, nr: GroupNr, table: Option<BlockNr>, tally: &mut Tally) {
+    geometry.groups[nr.0 as usize] =
+        Group { inode_table: table, inodes_used: geometry.inodes_per_group, ..Group::default() };
+    match table {
+        Some(_) => tally.layout += 1,
+        None => tally.lost += 1,
+    }
 }

@@ -14,7 +14,12 @@ pub fn candidates(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<BlockN
     let mut places = Vec::new();
     if geometry.features.has(FLEX_BG) {
         places.extend(beside_neighbours(geometry, nr));
-        places.extend(FLEX_SIZES.iter().filter_map(|&size| in_flexible_group(geometry, nr, size, reserved)));
+        for size in FLEX_SIZES {
+            // The last one may have fewer groups, and room for the bitmaps of fewer, or of all the same.
+            let present = size.min(geometry.group_count() - nr.0 / size * size);
+            let bitmaps = [size, present].map(|groups| in_flexible_group(geometry, nr, size, groups, reserved));
+            places.extend(bitmaps.into_iter().flatten());
+        }
     }
     places.extend(as_in_other_groups(geometry, nr));
     let after_bitmaps = geometry.group_start(nr).0 + geometry.overhead(nr, reserved) + 2;
@@ -40,10 +45,11 @@ fn beside_neighbours(geometry: &Geometry, nr: GroupNr) -> Vec<u64> {
     from_before.into_iter().chain(from_after).collect()
 }
 
-/// The first group of a flexible group holds all block bitmaps, then all inode bitmaps, then all tables.
-fn in_flexible_group(geometry: &Geometry, nr: GroupNr, size: u32, reserved: u16) -> Option<u64> {
+/// The first group of a flexible group holds all block bitmaps, then all inode bitmaps, those of so many groups, then all
+/// tables.
+fn in_flexible_group(geometry: &Geometry, nr: GroupNr, size: u32, groups: u32, reserved: u16) -> Option<u64> {
     let first = GroupNr(nr.0 / size * size);
-    let bitmaps = 2 * u64::from(size);
+    let bitmaps = 2 * u64::from(groups);
     let start = geometry.group_start(first).0.checked_add(geometry.overhead(first, reserved) + bitmaps)?;
     start.checked_add(u64::from(nr.0 - first.0) * geometry.inode_table_blocks())
 }
