@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use zerocopy::FromZeros;
 
-use super::super::disk::dirent::{self, DirEntry};
 use super::super::disk::inode::Inode;
+use super::super::disk::padded;
 use super::super::disk::superblock::{DYNAMIC_REV, MAGIC, Superblock};
-use super::super::disk::{at, padded};
 use super::super::evidence::Evidence;
 use super::super::feature::{
     self, CSUM_SEED, DIR_INDEX, EXT_ATTR, EXTENTS, FILETYPE, FLEX_BG, HAS_JOURNAL, HUGE_FILE, INLINE_DATA, LARGE_FILE,
@@ -21,8 +20,8 @@ use super::super::geometry::{Geometry, Group};
 use super::super::number::{BlockNr, GroupNr, InodeNr};
 use super::record::{self, Verdict};
 use super::superblock::BLOCK_SIZES;
-use super::traces::{Dir, DirInode, Traces};
-use super::{layout, sighting, tables};
+use super::traces::{Dir, DirInode, Named, Traces};
+use super::{layout, tables};
 use crate::finding::Log;
 use crate::node::Kind;
 use crate::source::{Source, SourceGone, read_whole};
@@ -31,12 +30,6 @@ use crate::source::{Source, SourceGone, read_whole};
 const MOST_TRIED: usize = 4000;
 /// Numbers of inodes per group, the likeliest, for which all tables are placed.
 const MOST_PLACED: usize = 6;
-/// Directories whose entries are read.
-const MOST_READ: usize = 16 << 10;
-/// Blocks of one directory whose entries are read, where they lie together.
-const MOST_FOLLOWED: usize = 256;
-/// Entries taken of one block.
-const MOST_OF_BLOCK: usize = 32;
 
 /// A directory's inode and where its record lies.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -59,7 +52,7 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
     let dirs = &traces.dirs;
     let Some(block_size) = block_size.or_else(|| vote_block_size(dirs)) else { return Ok(None) };
     let pairs = pairs(block_size, traces);
-    let entries = entries(source, block_size, dirs)?;
+    let entries = entries(block_size, &traces.named);
     let Some(inode_size) = vote_inode_size(&pairs, block_size) else { return Ok(None) };
     let base = superblock(source.len(), block_size, inode_size, dirs, &pairs);
     let mut tried = Tried { source, entries: &entries, kinds: HashMap::new() };
@@ -123,34 +116,15 @@ fn pairs(block_size: u64, traces: &Traces) -> Vec<Pair> {
     pairs
 }
 
-/// Entries to try a geometry on, of all directories: of their first blocks, and of blocks of names that follow those.
-fn entries(source: &Source, block_size: u64, dirs: &[Dir]) -> Result<Vec<TypedEntry>, SourceGone> {
-    let geometry = bare(source.len(), block_size);
-    let (mut entries, mut behind) = (Vec::new(), 0);
-    let step = dirs.len().div_ceil(MOST_READ).max(1);
-    for dir in dirs.iter().filter(|dir| dir.at.is_multiple_of(block_size)).step_by(step) {
-        let mut at = dir.at.max(behind);
-        for _ in 0..MOST_FOLLOWED {
-            let block = read_whole(&**source, at, block_size as usize)?;
-            let Some(block) = block.filter(|block| sighting::is_leaf(&geometry, block)) else { break };
-            entries.extend(typed_entries(&block));
-            at += block_size;
-        }
-        behind = at;
-    }
+/// Entries to try a geometry on, of all directories.
+fn entries(block_size: u64, named: &[Named]) -> Vec<TypedEntry> {
+    let bit = BLOCK_SIZES.iter().position(|size| *size == block_size).unwrap_or_default();
+    let fitting = named.iter().filter(|named| named.ends & 1 << bit != 0);
+    let mut entries: Vec<TypedEntry> = fitting.map(|named| (named.nr, named.kind)).collect();
     entries.sort_unstable();
     entries.dedup();
     let step = entries.len().div_ceil(MOST_TRIED).max(1);
-    Ok(entries.into_iter().step_by(step).collect())
-}
-
-/// A geometry that knows blocks and nothing else.
-fn bare(len: u64, block_size: u64) -> Geometry {
-    let mut sb = Superblock::new_zeroed();
-    // Any number may be an inode's.
-    fill(&mut sb, len, block_size, 128, (8 * block_size) as u32, 64);
-    // Every field has just been given a possible value.
-    Geometry::judge(&sb, &mut Log::new()).unwrap_or_else(|unfit| unreachable!("{unfit:?}"))
+    entries.into_iter().step_by(step).collect()
 }
 
 /// The distance of records per number that most neighbouring pairs show.
@@ -215,22 +189,6 @@ fn fill(sb: &mut Superblock, len: u64, block_size: u64, inode_size: u16, inodes_
     sb.s_first_ino.set(11);
     let groups = (blocks - u64::from(block_size == 1024)).div_ceil(blocks_per_group);
     sb.s_inodes_count.set(u32::try_from(groups * u64::from(inodes_per_group)).unwrap_or(u32::MAX));
-}
-
-/// Some numbers and kinds in a directory block that is in order.
-fn typed_entries(block: &[u8]) -> Vec<TypedEntry> {
-    let (mut entries, mut offset) = (Vec::new(), 0);
-    while let Some(entry) = at::<DirEntry>(block, offset).filter(|_| entries.len() < MOST_OF_BLOCK) {
-        let len = dirent::rec_len(entry.rec_len.get(), block.len());
-        if len < 8 {
-            break;
-        }
-        if entry.inode.get() > 10 && (1..=7).contains(&entry.file_type) && entry.name_len > 0 {
-            entries.push((entry.inode.get(), entry.file_type));
-        }
-        offset += len;
-    }
-    entries
 }
 
 /// Numbers of inodes per group that no two pairs contradict, the largest first.
@@ -389,7 +347,7 @@ impl Tried<'_> {
     }
 }
 
-/// The kind of the inode in use at `offset`; unknown where there is none, `None` where nothing is left to tell.
+/// The kind of the inode at `offset`, in use or deleted; unknown where there is none, `None` where nothing is left to tell.
 fn kind_at(source: &Source, geometry: &Geometry, nr: InodeNr, offset: u64) -> Result<Option<Kind>, SourceGone> {
     let Some(bytes) = read_whole(&**source, offset, geometry.inode_size as usize)? else { return Ok(None) };
     let inode: Inode = padded(&bytes);
@@ -399,6 +357,7 @@ fn kind_at(source: &Source, geometry: &Geometry, nr: InodeNr, offset: u64) -> Re
         Verdict::Plausible => !geometry.has_checksums() && record::faults(geometry, &bytes) == 0,
         _ => false,
     };
-    let in_use = sound && inode.i_links_count.get() > 0;
-    Ok(Some(if in_use { Kind::from_mode(inode.i_mode.get().into()) } else { Kind::Unknown }))
+    // A deleted inode keeps its kind, and stale blocks of names its name.
+    let was_used = sound && (inode.i_links_count.get() > 0 || inode.i_dtime.get() != 0);
+    Ok(Some(if was_used { Kind::from_mode(inode.i_mode.get().into()) } else { Kind::Unknown }))
 }

@@ -16,6 +16,8 @@ use crate::source::{Source, SourceGone, read_whole};
 
 /// Directories used as evidence, at most.
 pub const MOST_DIRECTORIES: usize = 1 << 20;
+/// Entries taken of one block.
+const MOST_OF_BLOCK: usize = 32;
 /// Bytes of a superblock, and where in it its magic number lies.
 const LEN: usize = disk::SIZE;
 const MAGIC_AT: usize = offset_of!(Superblock, s_magic);
@@ -50,6 +52,17 @@ pub struct DirInode {
     pub extents: bool,
 }
 
+/// An inode that a block of names names.
+#[derive(Clone, Copy, Debug)]
+pub struct Named {
+    /// Its number.
+    pub nr: u32,
+    /// Its kind, as entries record it.
+    pub kind: u8,
+    /// Which of [`BLOCK_SIZES`] the block can have.
+    pub ends: u8,
+}
+
 /// What was found.
 #[derive(Default)]
 pub struct Traces {
@@ -59,6 +72,8 @@ pub struct Traces {
     pub dirs: Vec<Dir>,
     /// Inodes of directories, or what looks like them.
     pub inodes: Vec<DirInode>,
+    /// Inodes that names lead to, some of each block of names.
+    pub named: Vec<Named>,
 }
 
 impl Traces {
@@ -74,11 +89,15 @@ impl Traces {
 
 impl Sightings for Traces {
     fn look(source: &Source, at: u64, chunk: &[u8]) -> Self {
-        let directories = (0..chunk.len()).step_by(1024);
-        let directories = directories.filter_map(|start| directory(at + start as u64, &chunk[start..]));
+        let (mut dirs, mut some) = (Vec::new(), Vec::new());
+        for start in (0..chunk.len()).step_by(1024) {
+            let (place, bytes) = (at + start as u64, &chunk[start..]);
+            let chain = Chain::of(place, bytes);
+            dirs.extend(directory(place, bytes, &chain));
+            some.extend(named(bytes, &chain));
+        }
         let inodes = (0..chunk.len()).step_by(BASE_SIZE).filter_map(|start| inode(at + start as u64, &chunk[start..]));
-        let mut found =
-            Traces { superblocks: superblocks(at, chunk), dirs: directories.collect(), inodes: inodes.collect() };
+        let mut found = Traces { superblocks: superblocks(at, chunk), dirs, inodes: inodes.collect(), named: some };
         // One may lie across the end of a chunk, where its volume begins in the middle of a block.
         let across = (at + chunk.len() as u64).saturating_sub(LEN as u64 - 1);
         let bytes = read_whole(&**source, across, 2 * LEN - 2).unwrap_or_default();
@@ -93,6 +112,8 @@ impl Sightings for Traces {
         self.dirs.extend(later.dirs.into_iter().take(room));
         let room = MOST_DIRECTORIES.saturating_sub(self.inodes.len());
         self.inodes.extend(later.inodes.into_iter().take(room));
+        let room = MOST_DIRECTORIES.saturating_sub(self.named.len());
+        self.named.extend(later.named.into_iter().take(room));
     }
 }
 
@@ -120,21 +141,60 @@ fn inode(place: u64, bytes: &[u8]) -> Option<DirInode> {
     Some(DirInode { at: place, size, first, seed, extents: inode.has(flags::EXTENTS) })
 }
 
-fn directory(place: u64, bytes: &[u8]) -> Option<Dir> {
-    let (own, _) = sighting::dot(bytes)?;
-    let (mut offset, mut ends, mut typed) = (0, 0, false);
-    while let Some(entry) = at::<DirEntry>(bytes, offset) {
-        let len = dirent::rec_len(entry.rec_len.get(), 1024);
-        if len < 8 || !len.is_multiple_of(4) || usize::from(entry.name_len) + 8 > len || offset + len > 0x1_0000 {
-            break;
-        }
-        typed |= entry.inode.get() != 0 && entry.file_type != 0;
-        offset += len;
-        for (bit, size) in BLOCK_SIZES.iter().enumerate() {
-            if offset as u64 == *size && place.is_multiple_of(*size) {
-                ends |= 1 << bit;
+/// Entries that follow each other from the first byte on.
+#[derive(Default)]
+struct Chain {
+    /// Which of [`BLOCK_SIZES`] they can end at.
+    ends: u8,
+    /// They record kinds.
+    typed: bool,
+    /// Those of them up to which all entries are sound, one with a checksum in place of a name too.
+    sound_ends: u8,
+}
+
+impl Chain {
+    fn of(place: u64, bytes: &[u8]) -> Self {
+        let (mut offset, mut sound, mut chain) = (0, true, Chain::default());
+        while let Some(entry) = at::<DirEntry>(bytes, offset) {
+            let len = dirent::rec_len(entry.rec_len.get(), 1024);
+            if len < 8 || !len.is_multiple_of(4) || usize::from(entry.name_len) + 8 > len || offset + len > 0x1_0000 {
+                break;
+            }
+            chain.typed |= entry.inode.get() != 0 && entry.file_type != 0;
+            sound &= entry.inode.get() == 0 || entry.name_len > 0 && entry.file_type <= 7;
+            offset += len;
+            for (bit, size) in BLOCK_SIZES.iter().enumerate() {
+                if offset as u64 == *size && place.is_multiple_of(*size) {
+                    chain.ends |= 1 << bit;
+                    chain.sound_ends |= u8::from(sound) << bit;
+                }
             }
         }
+        chain
     }
-    (ends != 0).then_some(Dir { at: place, own, ends, typed })
+}
+
+/// The first block of a directory that begins at `place`.
+fn directory(place: u64, bytes: &[u8], chain: &Chain) -> Option<Dir> {
+    let (own, _) = sighting::dot(bytes)?;
+    (chain.ends != 0).then_some(Dir { at: place, own, ends: chain.ends, typed: chain.typed })
+}
+
+/// Some of the numbers and kinds in a block of names.
+fn named(bytes: &[u8], chain: &Chain) -> Vec<Named> {
+    let (mut named, mut offset) = (Vec::new(), 0);
+    let Some(smallest) = BLOCK_SIZES.get(chain.sound_ends.trailing_zeros() as usize) else { return named };
+    while let Some(entry) =
+        at::<DirEntry>(bytes, offset).filter(|_| named.len() < MOST_OF_BLOCK && (offset as u64) < *smallest)
+    {
+        let len = dirent::rec_len(entry.rec_len.get(), 1024);
+        if len < 8 {
+            break;
+        }
+        if entry.inode.get() > 10 && (1..=7).contains(&entry.file_type) {
+            named.push(Named { nr: entry.inode.get(), kind: entry.file_type, ends: chain.sound_ends });
+        }
+        offset += len;
+    }
+    named
 }
