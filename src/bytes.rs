@@ -209,7 +209,8 @@ mod tests {
     #[test]
     fn buffers_are_as_long_as_asked_and_aligned() {
         let mut buffer = Buffer::default();
-        for len in [0, 1, 4096, 1 << 20, 3, 1 << 21] {
+        assert_eq!(buffer.len(), 0);
+        for len in [1, 4096, 1 << 20, 3, 1 << 21] {
             buffer.resize(len);
             assert_eq!((buffer.len(), buffer.as_ptr().align_offset(64)), (len, 0));
             buffer.fill(1);
