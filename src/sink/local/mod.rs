@@ -1,9 +1,9 @@
 //! A directory of this machine: [`Local`].
 //!
 //! Everything is done below handles of directories (`beneath`), so no link is ever followed. A file has no name until it
-//! is complete: it is written nameless (`O_TMPFILE`, see open(2)) and then linked, or the whole directory is out of sight until all
-//! its files are ([`unseen`]); where a filesystem can not do that, and
-//! for large files that are gone on with after an interruption, it is written in [`Folder`] and renamed.
+//! is complete: it is written nameless (`O_TMPFILE`, see open(2)) and then linked, or the whole directory is out of sight
+//! until all its files are (`unseen`). Where a filesystem can not do that, and for large files that are gone on with
+//! after an interruption, it is written in [`Folder`] and renamed.
 
 mod attributes;
 mod beneath;
