@@ -101,6 +101,12 @@ impl<'e> Search<'e> {
         })
     }
 
+    /// The directory whose broken map still has a block.
+    pub fn broken_owner(&self, block: BlockNr) -> Option<u32> {
+        let mut owners = self.evidence.claims.owners(block).map(|nr| nr.0);
+        owners.find(|nr| self.broken.contains(nr)).filter(|_| !self.is_orphan(block))
+    }
+
     /// True if a directory of this number may be put together: nothing better is known of it.
     pub fn is_open(&self, nr: u32) -> bool {
         let Known { state, kind, proved, .. } = self.evidence.roll.get(InodeNr(nr));

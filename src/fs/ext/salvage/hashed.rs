@@ -1,13 +1,14 @@
 //! Hash trees as evidence: a directory's root says which hashes the names of each of its blocks have, [`Roots::owners`].
 //!
 //! All directories of a volume hash alike, so names that lie in one part of a root lie in a wider part of another, too.
-//! The narrowest is the likeliest, and of each part there is one block. The parts of a root of several levels are divided
-//! further by the nodes below it, [`Roots::divide`].
+//! A part begins with the hash of the name at which a full block was divided, so the block that has this very name is
+//! the part's. Failing that, the narrowest part is the likeliest, and of each part there is one block. The parts of a
+//! root of several levels are divided further by the nodes below it, [`Roots::divide`].
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::super::dir::name_hash::NameHash;
-use super::super::disk::at;
+use super::super::disk;
 use super::super::disk::dirent::{DX_NODE_COUNT_AT, DX_ROOT_COUNT_AT, DxRoot};
 use super::super::disk::superblock::Superblock;
 use super::super::number::BlockNr;
@@ -27,16 +28,23 @@ pub struct Roots(Vec<Root>);
 
 struct Root {
     dir: u32,
+    /// Where the root lies.
+    at: BlockNr,
     hash: NameHash,
     /// Where parts begin, ascending from 0.
     parts: Vec<u32>,
     /// Parts that have a node below the root, and so many blocks.
     deep: BTreeSet<u32>,
+    /// Parts whose blocks are known.
+    filled: BTreeSet<usize>,
 }
 
-/// A part of a root that has room for all names of a block: the narrowest and best filled first.
+/// A part of a root that has room for all names of a block: one that begins with the first of them, then the narrowest
+/// and best filled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fit {
+    /// The part does not begin with the block's first name.
+    is_loose: bool,
     width: u32,
     /// What the names leave of it.
     unused: u32,
@@ -47,13 +55,15 @@ pub struct Fit {
 
 impl Roots {
     /// Takes the root in the first block of a directory, where there is one.
-    pub fn take(&mut self, sb: &Superblock, dir: u32, block: &[u8]) -> bool {
-        let Some(root) = at::<DxRoot>(block, 0).filter(|_| super::super::dir::is_root(block)) else { return false };
+    pub fn take(&mut self, sb: &Superblock, dir: u32, at: BlockNr, block: &[u8]) -> bool {
+        let Some(root) = disk::at::<DxRoot>(block, 0).filter(|_| super::super::dir::is_root(block)) else {
+            return false;
+        };
         let parts = sighting::hashes(block, DX_ROOT_COUNT_AT);
         let Some(hash) = NameHash::of(sb, root.info.hash_version).filter(|_| parts.is_sorted()) else { return false };
         if self.0.len() < MOST_ROOTS {
             let deep = if root.info.indirect_levels > 0 { parts.iter().copied().collect() } else { BTreeSet::new() };
-            self.0.push(Root { dir, hash, parts, deep });
+            self.0.push(Root { dir, at, hash, parts, deep, filled: BTreeSet::new() });
         }
         true
     }
@@ -74,6 +84,15 @@ impl Roots {
         root.parts.splice(part + 1..part + 1, hashes[1..].iter().copied());
     }
 
+    /// Leaves out the part that a block known to be a directory's has. All parts are divided by now.
+    pub fn fill(&mut self, dir: u32, block: BlockNr, entries: &[Entry]) {
+        for (at, root) in self.0.iter_mut().enumerate().filter(|(_, root)| root.dir == dir) {
+            if let Some(fit) = root.fit(block, at, entries).filter(|fit| !root.deep.contains(&root.parts[fit.part])) {
+                root.filled.insert(fit.part);
+            }
+        }
+    }
+
     /// The parts that a block may be of, the likeliest.
     pub fn fits(&self, block: BlockNr, entries: &[Entry]) -> Vec<Fit> {
         let roots = self.0.iter().enumerate();
@@ -83,21 +102,30 @@ impl Roots {
         fits
     }
 
-    /// The directories that blocks are of, which may be of all these parts. First those that may be of one alone, then
-    /// those that alone may be a part's, over and over; the likeliest of what is left.
+    /// The directories that blocks are of, which may be of all these parts. First those with whose names parts begin,
+    /// then those that may be of one alone, then those that alone may be a part's. Where all may be several parts', the
+    /// names tell nothing more: directories that grew together have their blocks in the order of their roots.
     pub fn owners(&self, mut fits: Vec<Fit>) -> HashMap<BlockNr, u32> {
         fits.sort_unstable();
         let (mut taken, mut owners) = (HashSet::new(), HashMap::new());
+        let loose = fits.partition_point(|fit| !fit.is_loose);
+        self.take_fits(&fits[..loose], &mut taken, &mut owners);
         for _ in 0..MOST_ROUNDS {
-            let sure = self.sure(&fits);
-            if sure.is_empty() {
-                break;
-            }
-            self.take_fits(&sure, &mut taken, &mut owners);
             fits.retain(|fit| !owners.contains_key(&fit.block) && !taken.contains(&(fit.root, fit.part)));
+            let sure = self.sure(&fits);
+            let in_order = || fits.iter().min_by_key(|fit| self.order(fit)).copied().into_iter().collect();
+            let sure = if sure.is_empty() { in_order() } else { sure };
+            self.take_fits(&sure, &mut taken, &mut owners);
         }
+        fits.sort_unstable_by_key(|fit| self.order(fit));
         self.take_fits(&fits, &mut taken, &mut owners);
         owners
+    }
+
+    /// Roots ascending, each with the blocks behind it ascending.
+    fn order(&self, fit: &Fit) -> (bool, BlockNr, BlockNr) {
+        let root = self.0[fit.root].at;
+        (fit.block < root, root, fit.block)
     }
 
     /// Fits of blocks that have no other; failing that, of parts that have no other.
@@ -147,13 +175,14 @@ impl Root {
         (begins(part), begins(part + 1))
     }
 
-    /// The part into which all of a block's names fall.
+    /// The part into which all of a block's names fall, if its block is not known.
     fn fit(&self, block: BlockNr, root: usize, entries: &[Entry]) -> Option<Fit> {
         let hashes = || entries.iter().map(|entry| self.hash.hash(&entry.name));
         let (least, most) = (hashes().min()?, hashes().max()?);
         let part = self.part_of(least)?;
         let (from, to) = self.bounds(part);
-        (most <= to).then(|| Fit {
+        (most <= to && !self.filled.contains(&part)).then(|| Fit {
+            is_loose: part == 0 || least != from,
             width: to - from,
             unused: (to - from).saturating_sub(most - least),
             block,

@@ -26,7 +26,7 @@ const NEIGHBOURS: usize = 32;
 /// When the source is gone.
 pub fn take(search: &mut Search<'_>, orphans: &[Sighting]) -> Result<(), SourceGone> {
     let mapped = mapped(search, orphans)?;
-    let mut open = Open::of(search)?;
+    let mut open = Open::of(search, &mapped)?;
     let mut fits = Vec::new();
     for sighting in orphans.iter().filter(|sighting| !mapped.contains_key(&sighting.block)) {
         fits.extend(open.roots.fits(sighting.block, &search.entries_of(sighting.block)?));
@@ -132,7 +132,7 @@ struct Open {
 }
 
 impl Open {
-    fn of(search: &Search<'_>) -> Result<Self, SourceGone> {
+    fn of(search: &Search<'_>, mapped: &HashMap<BlockNr, u32>) -> Result<Self, SourceGone> {
         let mut open = Open { roots: Roots::default(), near: BTreeMap::new(), places: HashMap::new() };
         let volume = search.evidence.volume;
         for sighting in search.evidence.sightings {
@@ -145,7 +145,7 @@ impl Open {
             }
             let Some(bytes) = volume.block(sighting.block)? else { continue };
             // Without the superblock nothing tells what begins the hashes.
-            if !volume.geometry.inferred && open.roots.take(&volume.superblock, own, &bytes) {
+            if !volume.geometry.inferred && open.roots.take(&volume.superblock, own, sighting.block, &bytes) {
                 continue;
             }
             open.near.insert(sighting.block, Near { dir: own, room: room(&bytes), files: None });
@@ -157,6 +157,11 @@ impl Open {
                 && let Some(bytes) = volume.block(sighting.block)?
             {
                 open.roots.divide(&bytes);
+            }
+        }
+        for sighting in search.evidence.sightings.iter().filter(|sighting| sighting.what == What::Leaf) {
+            if let Some(dir) = mapped.get(&sighting.block).copied().or(search.broken_owner(sighting.block)) {
+                open.roots.fill(dir, sighting.block, &search.entries_of(sighting.block)?);
             }
         }
         Ok(open)
