@@ -18,23 +18,18 @@ pub struct FileRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     inode: Option<NodeId>,
     kind: Kind,
-    #[serde(flatten)]
-    node: Option<NodeFields>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<&'a str>,
+    size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    target_b64: Option<String>,
-    trust: Trust,
-}
-
-#[derive(Serialize)]
-struct NodeFields {
-    size: u64,
-    allocated: u64,
-    mode: u16,
-    uid: u32,
-    gid: u32,
-    links: u32,
+    allocated: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    links: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     modified: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +44,11 @@ struct NodeFields {
     device: Option<(u32, u32)>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     encrypted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_b64: Option<String>,
+    trust: Trust,
 }
 
 /// What a record is made of.
@@ -74,36 +74,30 @@ impl<'a> From<File<'a>> for FileRecord<'a> {
     fn from(file: File<'a>) -> Self {
         let (path, path_b64) = name::to_json(file.path);
         let (target, target_b64) = file.target.map_or((None, None), name::to_json);
+        let node = file.node;
+        let times = node.map(|node| node.times).unwrap_or_default();
         FileRecord {
             path,
             path_b64,
             volume: file.volume,
             inode: file.id,
             kind: file.kind,
-            node: file.node.map(NodeFields::from),
+            size: node.map(|node| node.size),
+            allocated: node.map(|node| node.allocated),
+            mode: node.map(|node| node.mode),
+            uid: node.map(|node| node.uid),
+            gid: node.map(|node| node.gid),
+            links: node.map(|node| node.links),
+            modified: times.modified,
+            accessed: times.accessed,
+            changed: times.changed,
+            created: times.created,
+            deleted: times.deleted,
+            device: node.and_then(|node| node.device),
+            encrypted: node.is_some_and(|node| node.encrypted),
             target,
             target_b64,
             trust: file.trust,
-        }
-    }
-}
-
-impl From<&Node> for NodeFields {
-    fn from(node: &Node) -> Self {
-        NodeFields {
-            size: node.size,
-            allocated: node.allocated,
-            mode: node.mode,
-            uid: node.uid,
-            gid: node.gid,
-            links: node.links,
-            modified: node.times.modified,
-            accessed: node.times.accessed,
-            changed: node.times.changed,
-            created: node.times.created,
-            deleted: node.times.deleted,
-            device: node.device,
-            encrypted: node.encrypted,
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Everything below a path of the server, over mounts: [`Server::below`], [`Server::everything`].
 
-use rayon::prelude::*;
-
 use super::list::TreeRef;
 use super::{Placement, Resolved, Server};
 use crate::node::Kind;
@@ -115,13 +113,9 @@ impl Part<'_> {
     /// The items from the start on, each directory before what it holds, names of a directory in order.
     pub fn items(&self) -> Vec<ItemId> {
         let (mut items, mut stack) = (Vec::with_capacity(self.tree.len()), vec![self.start]);
-        let mut children: Vec<ItemId> = Vec::new();
         while let Some(item) = stack.pop() {
             items.push(item);
-            children.clear();
-            children.extend(self.tree.children(item).filter(|child| !self.covered.contains(child)));
-            children.par_sort_unstable_by(|&a, &b| self.tree.name(b).cmp(self.tree.name(a)));
-            stack.append(&mut children);
+            stack.extend(self.tree.by_name(item).rev().filter(|child| !self.covered.contains(child)));
         }
         items
     }

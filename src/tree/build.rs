@@ -38,11 +38,21 @@ pub(super) struct Builder {
 
 /// What listing one directory gave.
 struct Listed {
-    entries: Vec<Entry>,
+    entries: Vec<Short>,
+    /// The names, one after the other.
+    names: Vec<u8>,
     log: Log,
     trust: Trust,
     /// What the directory says its parent is.
     parent: Option<NodeId>,
+}
+
+/// An entry without its name: of so many entries, each with a name of its own, memory is given back slowly.
+struct Short {
+    id: NodeId,
+    kind: Option<Kind>,
+    trust: Trust,
+    name_len: usize,
 }
 
 impl Builder {
@@ -178,14 +188,16 @@ impl Builder {
             self.troubled = true;
             self.claims.insert(dir, claimed);
         }
+        let mut names = listed.names.as_slice();
         for entry in &listed.entries {
+            let name = names.split_off(..entry.name_len).unwrap_or_default();
             let kind = entry.kind.unwrap_or(Kind::Unknown);
             if kind == Kind::Directory && depth + 1 >= MAX_DEPTH {
                 // Not reached from here: it turns up again as a stray, nearer to the root.
                 self.troubled = true;
                 continue;
             }
-            let Some(item) = self.push(dir, &entry.name, entry.id, kind, entry.trust) else { return };
+            let Some(item) = self.push(dir, name, entry.id, kind, entry.trust) else { return };
             if self.note_reached(item) {
                 next.push(item);
             }
@@ -288,20 +300,21 @@ impl Named {
 /// Lists one directory; `None` for what is none.
 fn list(fs: &dyn FileSystem, node: Option<Node>) -> Result<Option<Listed>, SourceGone> {
     let Some(node) = node.filter(|node| node.kind == Kind::Directory) else { return Ok(None) };
-    let mut entries = Vec::new();
-    let judged = fs.entries(&node, &mut |entry| {
-        entries.push(entry);
+    let (mut entries, mut names) = (Vec::new(), Vec::new());
+    let judged = fs.entries(&node, &mut |entry: Entry| {
+        names.extend_from_slice(&entry.name);
+        entries.push(Short { id: entry.id, kind: entry.kind, trust: entry.trust, name_len: entry.name.len() });
         ControlFlow::Continue(())
     })?;
     ask_for_kinds(fs, &mut entries)?;
     let mut log = Log::new();
     log.extend(judged.findings);
-    Ok(Some(Listed { entries, log, trust: judged.trust.max(node.trust), parent: fs.parent(&node)? }))
+    Ok(Some(Listed { entries, names, log, trust: judged.trust.max(node.trust), parent: fs.parent(&node)? }))
 }
 
 /// Fills in the kinds that the entries do not record, from the nodes.
-fn ask_for_kinds(fs: &dyn FileSystem, entries: &mut [Entry]) -> Result<(), SourceGone> {
-    let mut unknown: Vec<&mut Entry> = entries.iter_mut().filter(|entry| entry.kind.is_none()).collect();
+fn ask_for_kinds(fs: &dyn FileSystem, entries: &mut [Short]) -> Result<(), SourceGone> {
+    let mut unknown: Vec<&mut Short> = entries.iter_mut().filter(|entry| entry.kind.is_none()).collect();
     unknown.sort_unstable_by_key(|entry| entry.id);
     let ids: Vec<NodeId> = unknown.iter().map(|entry| entry.id).collect();
     for (entry, node) in unknown.into_iter().zip(fs.nodes(&ids)?) {

@@ -1,7 +1,7 @@
 //! The last step of building: items in order, names made unique.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
-use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
@@ -38,7 +38,8 @@ impl Builder {
             at += 1;
         }
         first_child.push(items.len() as u32);
-        let mut tree = Tree { fs: self.fs, items, names: self.names, first_child, log: self.log };
+        let by_name = (0..items.len() as u32).collect();
+        let mut tree = Tree { fs: self.fs, items, names: self.names, first_child, by_name, log: self.log };
         tree.make_names_unique();
         tree
     }
@@ -67,22 +68,19 @@ fn by_parent(items: &[Item]) -> (Vec<u32>, Vec<u32>) {
 impl Tree {
     /// Of two items with one name in one directory the later gets its node's number after the name.
     fn make_names_unique(&mut self) {
-        let this = &*self;
-        let crowded: Vec<u32> =
-            (0..this.items.len() as u32).into_par_iter().filter(|&dir| this.has_twins(dir)).collect();
-        for dir in crowded {
+        let (items, names) = (&self.items, &self.names);
+        let of_one_directory = |&a: &u32, &b: &u32| items[a as usize].parent == items[b as usize].parent;
+        let ordered = self.by_name[1..].par_chunk_by_mut(of_one_directory).filter_map(|children| {
+            let name = |child: u32| items[child as usize].name(names);
+            children.sort_unstable_by_key(|&child| name(child));
+            let has_twins = children.windows(2).any(|pair| name(pair[0]) == name(pair[1]));
+            has_twins.then(|| items[children[0] as usize].parent)
+        });
+        for dir in ordered.collect::<Vec<u32>>() {
             self.rename_twins(dir);
+            let (items, names, children) = (&self.items, &self.names, self.children_of(dir));
+            self.by_name[children].sort_unstable_by_key(|&child| items[child as usize].name(names));
         }
-    }
-
-    fn children_of(&self, dir: u32) -> std::ops::Range<usize> {
-        self.first_child[dir as usize] as usize..self.first_child[dir as usize + 1] as usize
-    }
-
-    fn has_twins(&self, dir: u32) -> bool {
-        let children = self.children_of(dir);
-        let mut seen = HashSet::with_capacity(children.len());
-        !self.items[children].iter().all(|item| seen.insert(item.name(&self.names)))
     }
 
     /// The best known item keeps its name. Where two are known as well as each other, it may be either's: all are

@@ -13,6 +13,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::finding::Log;
@@ -70,6 +71,8 @@ pub struct Tree {
     names: Vec<u8>,
     /// Where each item's own items begin; one more than there are items.
     first_child: Vec<u32>,
+    /// The items again, those of each directory ordered by their names.
+    by_name: Vec<u32>,
     log: Log,
 }
 
@@ -124,6 +127,16 @@ impl Tree {
     pub fn children(&self, dir: ItemId) -> impl DoubleEndedIterator<Item = ItemId> + ExactSizeIterator + use<> {
         let at = dir.0 as usize;
         (self.first_child[at]..self.first_child[at + 1]).map(ItemId)
+    }
+
+    /// The items of a directory, in the order of their names.
+    pub fn by_name(&self, dir: ItemId) -> impl DoubleEndedIterator<Item = ItemId> + ExactSizeIterator {
+        self.by_name[self.children_of(dir.0)].iter().copied().map(ItemId)
+    }
+
+    /// Where a directory's items stand.
+    fn children_of(&self, dir: u32) -> Range<usize> {
+        self.first_child[dir as usize] as usize..self.first_child[dir as usize + 1] as usize
     }
 
     /// The node an item names.
