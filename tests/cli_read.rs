@@ -342,7 +342,19 @@ fn failures_say_what_to_do_next() {
     let zeros = scratch.sparse("zeros", 1 << 20);
     let ran = offmount(&[OsString::from("ls"), zeros.clone().into()]).exits(1);
     assert!(ran.stderr.contains("no root filesystem"), "{ran:?}");
-    offmount(&[OsString::from("info"), zeros.into()]).exits(0);
+    offmount(&[OsString::from("info"), zeros.clone().into()]).exits(0);
+    let ran = offmount(&[OsString::from("info"), zeros.clone().into(), "--offset".into(), "1MiB".into()]).exits(2);
+    assert!(ran.stderr.contains("is behind the end of"), "{ran:?}");
+    let empty = scratch.sparse("empty", 0);
+    for (verb, code) in [("info", 2), ("ls", 2), ("check", 8)] {
+        let ran = offmount(&[OsString::from(verb), empty.clone().into()]).exits(code);
+        assert!(ran.stderr.contains("is empty"), "{ran:?}");
+    }
+    let ran = offmount(&[OsString::from("copy"), zeros.clone().into(), "--to".into(), empty.into()]).exits(2);
+    assert!(ran.stderr.contains("not a directory"), "{ran:?}");
+    // More threads than any machine has cores would only use up its memory.
+    let ran = offmount(&[OsString::from("info"), zeros.into(), "--threads".into(), "100000".into()]).exits(2);
+    assert!(ran.stderr.contains("1024"), "{ran:?}");
     let ran = offmount(&["explain", "no-such-code"]).exits(2);
     assert!(ran.stderr.contains("explain --all"), "{ran:?}");
 }

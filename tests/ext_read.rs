@@ -310,6 +310,33 @@ fn blocks_of_64_kib() {
     assert_eq!(shape(&listing), shape(&expected));
 }
 
+/// Without checksums a file that ends in a hole longer than the volume, as a log of logins does, is believed; a size that
+/// one flipped bit explains is not.
+#[test]
+fn long_holes_at_the_end() {
+    let scratch = Scratch::new();
+    let (image, from) = (scratch.sparse("image", 32 << 20), scratch.dir("from"));
+    let sizes = [("long", 20_440_292), ("longer", 1_204_400_000), ("flipped", 300)];
+    for (name, size) in sizes {
+        let file = File::create(from.join(name)).unwrap();
+        file.write_all_at(&[b'x'; 300], 0).unwrap();
+        file.set_len(size).unwrap();
+    }
+    for kind in ["ext3", "ext4"] {
+        let args = ["-q", "-F", "-t", kind, "-O", "^metadata_csum", "-b", "4096", "-d"].map(OsStr::new);
+        tool("mke2fs", &args.into_iter().chain([from.as_os_str(), image.as_os_str()]).collect::<Vec<_>>());
+        debugfs(&image, &format!("set_inode_field flipped size {}\n", 300 | 1 << 31));
+        let volume = listing::open(&image, &offmount::fs::OpenOptions::default());
+        let root = volume.node(volume.root()).unwrap().unwrap();
+        for (name, size) in sizes {
+            let entry = volume.lookup(&root, name.as_bytes()).unwrap().unwrap();
+            let node = volume.node(entry.id).unwrap().unwrap();
+            let trust = if name == "flipped" { Trust::Doubtful } else { Trust::Intact };
+            assert_eq!((node.size, node.trust), (size, trust), "{kind}: {name}");
+        }
+    }
+}
+
 /// A directory without case, and encrypted inodes: no kernel is needed to write them, and not every one mounts them.
 #[test]
 fn names_without_case_and_encrypted_inodes() {

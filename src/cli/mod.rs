@@ -27,7 +27,6 @@ mod verify;
 mod verify_log;
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -59,9 +58,9 @@ Example:
 #[derive(Parser, Debug)]
 #[command(name = "offmount", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 110)]
 pub struct Arguments {
-    /// Threads to use; one for each core unless given
-    #[arg(long, global = true, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    /// Threads to use, at most 1024; one for each core unless given
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
 
     /// Show no progress and no decisions
     #[arg(short, long, global = true)]
@@ -166,7 +165,7 @@ fn run(arguments: Arguments, words: &[OsString]) -> u8 {
 }
 
 fn run_verb(arguments: Arguments) -> Result<u8, Stop> {
-    let threads = arguments.threads.map(NonZeroUsize::get);
+    let threads = arguments.threads.map(usize::from);
     let global = Global { quiet: arguments.quiet, threads };
     if let Some(threads) = threads {
         // Fails only where a pool is there already, and none is yet.

@@ -19,14 +19,27 @@ pub(crate) struct Session {
     quiet: bool,
 }
 
+/// Nothing can be said of a disk of no bytes, nor of what lies behind the end.
+fn refuse_nothing(opened: &Opened, offset: Option<u64>) -> Result<(), Stop> {
+    let path = opened.path.display();
+    match offset {
+        _ if opened.size == 0 => Err(Stop::Failed(format!("{path} is empty: it holds 0 bytes"))),
+        Some(offset) if offset >= opened.size => {
+            Err(Stop::Failed(format!("--offset {offset} is behind the end of {path}, which has {} bytes", opened.size)))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Session {
     /// Opens the image and finds out what is on it. Warnings go to standard error.
     pub(crate) fn open(arguments: &SourceArguments, global: Global) -> Result<Self, Stop> {
         let opened = open_source(&arguments.image, &arguments.source_options())?;
         warn_of_mounts(&opened);
+        let options = SurveyOptions { sector_size: opened.sector_size, ..arguments.survey_options() };
+        refuse_nothing(&opened, options.offset)?;
         let progress = Bar::new(global.quiet);
         evidence::source(&opened, &progress)?;
-        let options = SurveyOptions { sector_size: opened.sector_size, ..arguments.survey_options() };
         let disk = survey(opened.source.clone(), &options, &progress)?;
         let server = Server::assemble(disk, &progress)?;
         progress.clear();

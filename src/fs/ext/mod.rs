@@ -147,7 +147,10 @@ impl Ext {
         if node.kind == Kind::File && inode.is_in_use() && !cut {
             match map::beyond(geometry, inode, node.size) {
                 Beyond::Nothing => {}
-                Beyond::Apart | Beyond::Hole => node.trust = Trust::Doubtful,
+                Beyond::Apart => node.trust = Trust::Doubtful,
+                // Sparse files are common (lastlog, disks of virtual machines): a long hole alone refutes no size.
+                Beyond::Hole | Beyond::Nonsense if !self.is_one_bit_off(inode, node.size)? => {}
+                Beyond::Hole => node.trust = Trust::Doubtful,
                 Beyond::Nonsense => {
                     (node.size, node.trust) = (map::written_end(&self.volume, inode)?, Trust::Doubtful);
                 }
@@ -175,6 +178,13 @@ impl Ext {
             node.trust = if made { *trust } else { node.trust.max(*trust) };
         }
         Ok(node)
+    }
+
+    /// True where a flipped bit explains a size that lies far behind all data: without it the file would end in the last
+    /// block that is mapped.
+    fn is_one_bit_off(&self, inode: &Inode<'_>, size: u64) -> Result<bool, SourceGone> {
+        let (block, end) = (u64::from(self.volume.geometry.block_size), map::mapped_end(&self.volume, inode)?);
+        Ok((0..u64::BITS).any(|bit| (size ^ 1 << bit).div_ceil(block).saturating_mul(block) == end))
     }
 
     /// True for a file that ends in a hole, on a volume where sizes are ruined and no checksum bears this one out.

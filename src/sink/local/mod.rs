@@ -63,7 +63,10 @@ impl Local {
     /// # Errors
     /// Those of making and opening.
     pub fn open(path: &Path) -> io::Result<Option<Self>> {
-        std::fs::create_dir_all(path)?;
+        std::fs::create_dir_all(path).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => io::ErrorKind::NotADirectory.into(),
+            _ => e,
+        })?;
         let below = open_root(path)?;
         let held = names(below.root())?;
         let found = match held.iter().any(|name| name == OWN_FOLDER.as_bytes()) {

@@ -78,7 +78,7 @@ pub enum Beyond {
     Joined,
     /// A hole that is suspiciously large for a volume of this length: a sparse file, or a ruined size.
     Hole,
-    /// A hole that is longer than the volume: the size is ruined.
+    /// A hole that is longer than the volume.
     Nonsense,
 }
 
