@@ -286,6 +286,67 @@ fn large_directories_lose_their_inodes() {
     assert_all_there(&tree, &copied(&scratch, &image), "large directories");
 }
 
+/// A ruined map leads into files and another directory's blocks: they are not this directory's, and nobody is doubted.
+#[test]
+fn a_directory_s_map_leads_into_others() {
+    for kind in KINDS {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        let image = volume(&scratch, &tree, kind);
+        let blocks = 12;
+        let size = (blocks * header(&image, "Block size:")) as u32;
+        if kind[1] == "ext2" {
+            let another_s = String::from_utf8(debugfs(&image, "bmap /many 1\n")).unwrap();
+            let another_s = another_s.lines().last().unwrap().trim().parse().unwrap();
+            let files = (1..blocks - 1).map(|i| first_block(&image, &format!("/deep/one/two/three/file{}", i * 4 + 1)));
+            for (i, block) in files.chain([another_s]).enumerate() {
+                ruin(&image, "/wide/dir3", 0x28 + 4 + i as u64 * 4, &(block as u32).to_le_bytes());
+            }
+        } else {
+            ruin(&image, "/wide/dir3", 0x28 + 12 + 4, &(blocks as u16).to_le_bytes());
+        }
+        ruin(&image, "/wide/dir3", 4, &size.to_le_bytes());
+        let out = copied(&scratch, &image);
+        assert_all_there(&tree, &out, &format!("{kind:?}"));
+        let names = |root: &Path| fs::read_dir(root.join("wide/dir3")).unwrap().count();
+        assert_eq!(names(&out), names(&tree), "{kind:?}");
+        let trusts = trusts(&out);
+        let doubted: Vec<_> = trusts.iter().filter(|(_, trust)| *trust == "doubtful").collect();
+        assert!(doubted.is_empty(), "{kind:?}: {doubted:?}");
+    }
+}
+
+/// Neither the inode nor the first block of some directories is left: the other blocks go where the names say that
+/// there is a directory.
+#[test]
+fn directories_lose_their_inodes_and_their_first_blocks() {
+    for kind in &KINDS[1..] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        let image = volume(&scratch, &tree, kind);
+        let block = header(&image, "Block size:");
+        let first = first_block(&image, "/many") * block;
+        let lost = fs::read(&image).unwrap()[first as usize..(first + block) as usize].to_vec();
+        for directory in ["/many", "/wide/dir3", "/deep/one/two/three"] {
+            let at = inode_at(&image, directory);
+            zero(&image, first_block(&image, directory) * block, block);
+            zero(&image, at, header(&image, "Inode size:"));
+        }
+        let out = copied(&scratch, &image);
+        let mut left = 0;
+        for entry in fs::read_dir(tree.join("many")).unwrap() {
+            let name = entry.unwrap().file_name();
+            if lost.windows(name.len()).any(|some| some == name.as_encoded_bytes()) {
+                continue;
+            }
+            let read = |root: &Path| fs::read(root.join("many").join(&name)).unwrap_or_default();
+            assert!(read(&out) == read(&tree), "{kind:?}: {}", name.display());
+            left += 1;
+        }
+        assert!(left > 10, "{kind:?}: {left}");
+    }
+}
+
 /// Where other fields show that sizes are ruined, one that only a hole at the end bears out is doubtful.
 #[test]
 fn a_hole_at_the_end_is_doubtful_where_sizes_lie() {

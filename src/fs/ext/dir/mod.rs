@@ -132,6 +132,7 @@ type Take<'t> = &'t mut dyn FnMut(Found<'_>, Trust) -> ControlFlow<()>;
 
 struct Listing<'v> {
     volume: &'v Volume,
+    nr: InodeNr,
     format: Format,
     /// The directory has a hash tree, so that its first block holds the root of it.
     indexed: bool,
@@ -147,6 +148,7 @@ impl<'v> Listing<'v> {
         let hashed = inode.raw.has(flags::ENCRYPT) && inode.raw.has(flags::CASEFOLD);
         Listing {
             volume,
+            nr: inode.nr,
             format: Format::new(geometry, hashed),
             indexed: inode.raw.has(flags::INDEX),
             seed: geometry.has_checksums().then(|| inode.seed(geometry)),
@@ -210,6 +212,10 @@ impl<'v> Listing<'v> {
 
     /// One block of the directory; `first` for its first one.
     fn block(&mut self, nr: BlockNr, bytes: &[u8], readable: bool, first: bool, take: Take<'_>) -> ControlFlow<()> {
+        if self.volume.remains().is_some_and(|remains| remains.foreign.contains(&(self.nr, nr))) {
+            self.trust(Trust::Partial);
+            return ControlFlow::Continue(());
+        }
         let better = self.better(nr, bytes, first, readable);
         if better.is_some() {
             self.trust(Trust::Journal);

@@ -23,6 +23,12 @@ struct Run {
     nr: InodeNr,
 }
 
+impl Run {
+    fn end(&self) -> u64 {
+        self.start + self.len
+    }
+}
+
 /// What all inodes in use map.
 pub struct Claims {
     /// By start. They overlap where inodes contradict each other.
@@ -94,19 +100,63 @@ impl Claims {
     /// The inodes that share blocks with another, each with the one whose claim it contradicts: itself, if it claims
     /// blocks twice.
     pub fn contradictions(&self) -> Vec<(InodeNr, InodeNr)> {
-        let mut pairs = Vec::new();
-        let mut open: Option<Run> = None;
-        for run in &self.runs {
-            if let Some(before) = open.filter(|before| run.start < before.start + before.len) {
-                pairs.push((before.nr, run.nr));
-            }
-            if open.is_none_or(|before| run.start + run.len > before.start + before.len) {
-                open = Some(*run);
-            }
-        }
+        let mut pairs: Vec<_> = self.overlaps().into_iter().map(|overlap| (overlap.one, overlap.other)).collect();
         pairs.sort_unstable();
         pairs.dedup();
         pairs
+    }
+
+    /// The blocks claimed twice, in the order of the disk.
+    pub fn overlaps(&self) -> Vec<Overlap> {
+        let mut overlaps = Vec::new();
+        let mut open: Option<Run> = None;
+        for run in &self.runs {
+            if let Some(before) = open.filter(|before| run.start < before.end()) {
+                let end = run.end().min(before.end());
+                overlaps.push(Overlap { one: before.nr, other: run.nr, start: run.start, end });
+            }
+            if open.is_none_or(|before| run.end() > before.end()) {
+                open = Some(*run);
+            }
+        }
+        overlaps
+    }
+
+    /// Takes from inodes the claims to blocks that are not theirs.
+    pub fn release(&mut self, foreign: &BTreeSet<(InodeNr, BlockNr)>) {
+        let mut kept = Vec::with_capacity(self.runs.len());
+        for run in &self.runs {
+            let mut start = run.start;
+            for (_, block) in foreign.range((run.nr, BlockNr(run.start))..(run.nr, BlockNr(run.end()))) {
+                kept.extend((start < block.0).then(|| Run { start, len: block.0 - start, nr: run.nr }));
+                start = block.0 + 1;
+            }
+            kept.extend((start < run.end()).then(|| Run { start, len: run.end() - start, nr: run.nr }));
+        }
+        kept.par_sort_unstable();
+        self.runs = kept;
+        self.longest = self.runs.iter().map(|run| run.len).max().unwrap_or_default();
+    }
+}
+
+/// Blocks that two inodes claim, or one twice.
+#[derive(Clone, Copy, Debug)]
+pub struct Overlap {
+    pub one: InodeNr,
+    pub other: InodeNr,
+    start: u64,
+    end: u64,
+}
+
+impl Overlap {
+    /// The same, seen from the other.
+    pub fn swapped(self) -> Self {
+        Overlap { one: self.other, other: self.one, ..self }
+    }
+
+    /// The blocks.
+    pub fn blocks(self) -> impl Iterator<Item = BlockNr> {
+        (self.start..self.end).map(BlockNr)
     }
 }
 

@@ -40,6 +40,13 @@ pub struct Evidence<'e> {
     pub astray: BTreeSet<u32>,
 }
 
+/// What an entry names: a number, and the kind it records.
+type Named = (u32, Option<Kind>);
+
+fn named(entry: &Entry) -> Option<Named> {
+    Some((u32::try_from(entry.id.0).ok()?, entry.kind))
+}
+
 /// The blocks found for one directory.
 #[derive(Default)]
 pub(super) struct Found {
@@ -249,26 +256,46 @@ impl<'e> Search<'e> {
 
     /// Counts the names that directories in use have for the inodes that orphans name.
     fn count_names(&mut self, wanted: &BTreeSet<u32>) -> Result<(), SourceGone> {
+        for (nr, _) in self.listed(&|nr, _| wanted.contains(&nr))? {
+            *self.names.entry(nr).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// The numbers and kinds, those wanted, in all entries of directories in use. What those hold that lead astray is
+    /// among what was found.
+    fn listed(&self, wanted: &(dyn Fn(u32, Option<Kind>) -> bool + Sync)) -> Result<Vec<Named>, SourceGone> {
         let volume = self.evidence.volume;
-        // What those hold that lead astray is among what was found.
-        let listed = |nr: &InodeNr, known: Known| known.is_directory() && !self.evidence.astray.contains(&nr.0);
+        let is_listed = |nr: &InodeNr, known: Known| known.is_directory() && !self.evidence.astray.contains(&nr.0);
         let directories: Vec<InodeNr> =
-            self.evidence.roll.iter().filter(|(nr, known)| listed(nr, *known)).map(|(nr, _)| nr).collect();
-        let counted = directories.par_iter().map(|nr| {
+            self.evidence.roll.iter().filter(|(nr, known)| is_listed(nr, *known)).map(|(nr, _)| nr).collect();
+        let listed = directories.par_iter().map(|nr| {
             let mut names = Vec::new();
             if let Some(inode) = volume.inode(*nr)? {
                 let size = inode.size(&volume.geometry);
                 dir::visit(volume, &inode, size, &mut |entry| {
-                    names.extend(u32::try_from(entry.id.0).ok().filter(|nr| wanted.contains(nr)));
+                    names.extend(named(&entry).filter(|(nr, kind)| wanted(*nr, *kind)));
                     ControlFlow::Continue(())
                 })?;
             }
             Ok(names)
         });
-        for nr in counted.collect::<Result<Vec<_>, SourceGone>>()?.concat() {
-            *self.names.entry(nr).or_default() += 1;
+        Ok(listed.collect::<Result<Vec<_>, SourceGone>>()?.concat())
+    }
+
+    /// Directories that are named, and of which neither the inode nor the first block is left.
+    pub fn headless(&self, orphans: &[Sighting]) -> Result<BTreeSet<u32>, SourceGone> {
+        let is_headless = |nr: u32, kind: Option<Kind>| {
+            let is_lost = self.evidence.roll.get(InodeNr(nr)).is_destroyed() && !self.found.contains_key(&nr);
+            kind == Some(Kind::Directory) && is_lost && self.evidence.volume.geometry.inode(nr).is_some()
+        };
+        let mut all = self.listed(&is_headless)?;
+        let found = self.found.values().flat_map(|found| found.blocks.iter().copied());
+        for block in found.chain(orphans.iter().map(|orphan| orphan.block)) {
+            let entries = self.entries_of(block)?;
+            all.extend(entries.iter().filter_map(named).filter(|(nr, kind)| is_headless(*nr, *kind)));
         }
-        Ok(())
+        Ok(all.into_iter().map(|(nr, _)| nr).collect())
     }
 
     /// Takes a name for an inode, if there is one to be had.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::disk::at;
 use super::super::disk::dirent::{self, DirEntry, HEADER_SIZE};
+use super::super::geometry::Geometry;
 use super::super::number::{BlockNr, InodeNr};
 use super::directories::Search;
 use super::hashed::Roots;
@@ -26,7 +27,7 @@ const NEIGHBOURS: usize = 32;
 /// When the source is gone.
 pub fn take(search: &mut Search<'_>, orphans: &[Sighting]) -> Result<(), SourceGone> {
     let mapped = mapped(search, orphans)?;
-    let mut open = Open::of(search, &mapped)?;
+    let mut open = Open::of(search, &mapped, orphans)?;
     let mut fits = Vec::new();
     for sighting in orphans.iter().filter(|sighting| !mapped.contains_key(&sighting.block)) {
         fits.extend(open.roots.fits(sighting.block, &search.entries_of(sighting.block)?));
@@ -39,7 +40,7 @@ pub fn take(search: &mut Search<'_>, orphans: &[Sighting]) -> Result<(), SourceG
             Some(nr) => Some(*nr),
             None => match search.told_by_children(&BTreeSet::from([block]))? {
                 Some(nr) => Some(nr),
-                None => open.nearest(block, &entries, room_needed(&entries)),
+                None => open.nearest(&search.evidence.volume.geometry, block, &entries),
             },
         };
         match told {
@@ -95,12 +96,16 @@ struct Files {
     count: u32,
 }
 
+/// The inodes of the files that entries name; a directory's own subdirectories have theirs anywhere.
+fn file_numbers(entries: &[Entry]) -> Vec<u32> {
+    let files = entries.iter().filter(|entry| entry.kind.is_none_or(|kind| kind != Kind::Directory));
+    files.filter_map(|entry| u32::try_from(entry.id.0).ok()).collect()
+}
+
 impl Files {
-    /// Those among some entries; a directory's own subdirectories have theirs anywhere.
+    /// Those among some entries.
     fn of(entries: &[Entry]) -> Option<Self> {
-        let files = entries.iter().filter(|entry| entry.kind.is_none_or(|kind| kind != Kind::Directory));
-        let numbers = files.filter_map(|entry| u32::try_from(entry.id.0).ok());
-        let one = numbers.map(|nr| Files { from: nr, to: nr, count: 1 });
+        let one = file_numbers(entries).into_iter().map(|nr| Files { from: nr, to: nr, count: 1 });
         one.reduce(Files::with)
     }
 
@@ -112,6 +117,11 @@ impl Files {
     /// The distance from one number to the next: more than 1 where several directories grew together.
     fn step(self) -> u32 {
         ((self.to - self.from) / self.count.saturating_sub(1).max(1)).max(1)
+    }
+
+    /// How far these are from a directory's own number: its first files mostly follow it.
+    fn gap_to(self, dir: u32) -> u32 {
+        dir.abs_diff(self.from).min(dir.abs_diff(self.to))
     }
 
     /// How far `other` is from where these would go on, at either end.
@@ -129,11 +139,14 @@ struct Open {
     near: BTreeMap<BlockNr, Near>,
     /// Where each of those has its first block.
     places: HashMap<u32, BlockNr>,
+    /// Directories of which nothing but the name is left.
+    headless: BTreeSet<u32>,
 }
 
 impl Open {
-    fn of(search: &Search<'_>, mapped: &HashMap<BlockNr, u32>) -> Result<Self, SourceGone> {
-        let mut open = Open { roots: Roots::default(), near: BTreeMap::new(), places: HashMap::new() };
+    fn of(search: &Search<'_>, mapped: &HashMap<BlockNr, u32>, orphans: &[Sighting]) -> Result<Self, SourceGone> {
+        let mut open =
+            Open { roots: Roots::default(), near: BTreeMap::new(), places: HashMap::new(), headless: BTreeSet::new() };
         let volume = search.evidence.volume;
         for sighting in search.evidence.sightings {
             let What::First { own, .. } = sighting.what else { continue };
@@ -164,6 +177,9 @@ impl Open {
                 open.roots.fill(dir, sighting.block, &search.entries_of(sighting.block)?);
             }
         }
+        if !orphans.is_empty() {
+            open.headless = search.headless(orphans)?;
+        }
         Ok(open)
     }
 
@@ -174,19 +190,36 @@ impl Open {
     }
 
     /// The likeliest of the directories nearby.
-    fn nearest(&self, block: BlockNr, entries: &[Entry], needed: usize) -> Option<u32> {
+    fn nearest(&self, geometry: &Geometry, block: BlockNr, entries: &[Entry]) -> Option<u32> {
+        let needed = room_needed(entries);
         let files = Files::of(entries);
         let before = self.near.range(..block).rev().take(NEIGHBOURS);
         let after = self.near.range(block..).take(NEIGHBOURS);
         let likeness = |(first, near): (&BlockNr, &Near)| {
             let gap = match (near.files, files) {
                 (Some(near), Some(files)) => near.gap(files),
-                (None, Some(files)) => near.dir.abs_diff(files.from).min(near.dir.abs_diff(files.to)),
+                (None, Some(files)) => files.gap_to(near.dir),
                 _ => u32::MAX,
             };
             (near.room >= needed, gap, *first > block, first.0.abs_diff(block.0), near.dir)
         };
-        before.chain(after).map(likeness).min().map(|(.., dir)| dir)
+        let headless = self.headless(geometry, block, entries).map(|(dir, gap)| (false, gap, true, u64::MAX, dir));
+        before.chain(after).map(likeness).chain(headless).min().map(|(.., dir)| dir)
+    }
+
+    /// The likeliest of the directories of which nothing but the name is left, and how far it is from the block's files:
+    /// directories have their blocks in the group of their inode, and most of their files.
+    fn headless(&self, geometry: &Geometry, block: BlockNr, entries: &[Entry]) -> Option<(u32, u32)> {
+        let mut numbers = file_numbers(entries);
+        numbers.sort_unstable();
+        let middle = *numbers.get(numbers.len() / 2)?;
+        let group = geometry.group_of_block(block);
+        let likeness = |dir: &u32| {
+            let own = geometry.group_of_inode(InodeNr(*dir)).0;
+            (own.0.abs_diff(group.0), middle.abs_diff(*dir), *dir)
+        };
+        let (.., dir) = self.headless.iter().map(likeness).min()?;
+        Some((dir, numbers.iter().map(|nr| nr.abs_diff(dir)).min()?))
     }
 }
 

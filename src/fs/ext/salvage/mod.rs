@@ -15,6 +15,7 @@ mod deleted;
 mod descriptors;
 mod detached;
 mod directories;
+mod foreign;
 mod generation;
 mod hashed;
 mod infer;
@@ -182,6 +183,7 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
     let sightings = search(&volume, progress)?;
     let mended = mend::directories(&volume, &roll, &claims, &sightings)?;
     let volume = take_mended(volume, mended, &mut roll, &mut claims, &mut remains)?;
+    let volume = leave_foreign(volume, &roll, &mut claims, &sightings, &mut remains)?;
     let astray = directories::astray(&roll, &claims, &sightings);
     judge_contradictions(&volume, &roll, &claims, &astray, &mut remains)?;
     remains.leaves = detached::leaves(&volume, &claims, &sightings)?;
@@ -246,6 +248,22 @@ fn take_mended(
     let volume = volume.with(remains.clone());
     claims.take_again(&volume, roll, &some)?;
     Ok(volume)
+}
+
+/// Leaves blocks to those they are of which ruined directories map.
+fn leave_foreign(
+    volume: Volume,
+    roll: &Roll,
+    claims: &mut Claims,
+    sightings: &[Sighting],
+    remains: &mut Remains,
+) -> Result<Volume, SourceGone> {
+    remains.foreign = foreign::find(&volume, roll, claims, sightings)?;
+    if remains.foreign.is_empty() {
+        return Ok(volume);
+    }
+    claims.release(&remains.foreign);
+    Ok(volume.with(remains.clone()))
 }
 
 /// What the journal still holds of what is damaged; `None` where there is no journal.

@@ -17,6 +17,8 @@ pub struct Remains {
     pub blocks: HashMap<BlockNr, Vec<Arc<[u8]>>>,
     /// Entries that belong to a directory beside those its blocks hold.
     pub entries: HashMap<InodeNr, Vec<Entry>>,
+    /// Blocks that a directory maps and that are another inode's: they are not listed.
+    pub foreign: BTreeSet<(InodeNr, BlockNr)>,
     /// Leaves of extent trees that the inode's own map does not lead to, in the order of the file.
     pub leaves: HashMap<InodeNr, Vec<BlockNr>>,
     /// The parents of directories whose `..` is lost.

@@ -1,0 +1,123 @@
+//! Blocks that a directory's ruined map leads to though they are another inode's: [`find`].
+//!
+//! A damaged map leads anywhere: to files' data, to other directories' blocks. Read as the directory's own, those blocks
+//! would list names twice, and whoever they are of would be doubted. Where it shows whose they are, they are not the
+//! directory's.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::super::checksum::Seed;
+use super::super::number::{BlockNr, InodeNr};
+use super::super::volume::Volume;
+use super::claims::{Claims, Overlap};
+use super::roll::Roll;
+use super::sighting::{Sighting, What};
+use crate::source::SourceGone;
+
+/// Blocks noted, at most.
+const MOST: usize = 1 << 20;
+/// Files into which a directory's map has to lead before they are believed and not the map: a file's own map may lead to
+/// a block of a directory that is destroyed. Fewer where the map has impossible parts, too.
+const FEWEST_FILES: usize = 3;
+const FEWEST_FILES_OF_BROKEN: usize = 2;
+
+/// Directories, and the blocks they map that are not theirs.
+pub type Foreign = BTreeSet<(InodeNr, BlockNr)>;
+
+/// The blocks of others that directories map which no checksum proves.
+///
+/// # Errors
+/// When the source is gone.
+pub fn find(volume: &Volume, roll: &Roll, claims: &Claims, sightings: &[Sighting]) -> Result<Foreign, SourceGone> {
+    let is_ruined = |nr| roll.get(nr).is_directory() && (!roll.get(nr).proved || claims.refuted.contains(&nr));
+    let overlaps: Vec<Overlap> = claims
+        .overlaps()
+        .into_iter()
+        .flat_map(|overlap| [overlap, overlap.swapped()])
+        .filter(|overlap| overlap.one != overlap.other && is_ruined(overlap.one))
+        .collect();
+    if overlaps.is_empty() {
+        return Ok(Foreign::new());
+    }
+    let seen = sightings.iter().filter(|it| it.what.is_of_directory()).map(|it| (it.block, *it)).collect();
+    let mut judge = Judge { volume, roll, claims, seen, seeds: HashMap::new() };
+    let mut foreign = judge.shown(&overlaps)?;
+    foreign.extend(judge.files(&overlaps));
+    let shared = judge.shared(&overlaps, &foreign);
+    foreign.extend(shared);
+    Ok(foreign)
+}
+
+struct Judge<'j> {
+    volume: &'j Volume,
+    roll: &'j Roll,
+    claims: &'j Claims,
+    /// Blocks of directories, by place.
+    seen: HashMap<BlockNr, Sighting>,
+    seeds: HashMap<InodeNr, Option<Seed>>,
+}
+
+impl Judge<'_> {
+    /// Blocks that say themselves that they are the other's, by the number in a first block or by a checksum; and those
+    /// of the journal, which holds copies of directories.
+    fn shown(&mut self, overlaps: &[Overlap]) -> Result<Foreign, SourceGone> {
+        let mut foreign = Foreign::new();
+        for overlap in overlaps {
+            let is_journal = overlap.other == InodeNr::JOURNAL;
+            if !is_journal && !self.roll.get(overlap.other).is_directory() {
+                continue;
+            }
+            for block in overlap.blocks().take(MOST) {
+                if is_journal || self.is_shown(overlap.other, block)? {
+                    foreign.insert((overlap.one, block));
+                }
+            }
+        }
+        Ok(foreign)
+    }
+
+    /// True for a block that says itself that it is a directory's.
+    fn is_shown(&mut self, nr: InodeNr, block: BlockNr) -> Result<bool, SourceGone> {
+        let Some(Sighting { what, seed, .. }) = self.seen.get(&block).copied() else { return Ok(false) };
+        let is_named = matches!(what, What::First { own, .. } if own == nr.0);
+        Ok(is_named || seed.is_some() && seed == self.seed(nr)?)
+    }
+
+    /// Blocks of files that hold no directory's entries, where a map leads to several files.
+    fn files(&self, overlaps: &[Overlap]) -> Foreign {
+        let mut files: BTreeMap<InodeNr, BTreeSet<InodeNr>> = BTreeMap::new();
+        let mut blocks = Vec::new();
+        for overlap in overlaps.iter().filter(|overlap| !self.roll.get(overlap.other).is_directory()) {
+            let before = blocks.len();
+            let room = MOST.saturating_sub(before);
+            let unlike = overlap.blocks().filter(|block| !self.seen.contains_key(block)).take(room);
+            blocks.extend(unlike.map(|block| (overlap.one, block)));
+            if blocks.len() > before {
+                files.entry(overlap.one).or_default().insert(overlap.other);
+            }
+        }
+        let fewest = |nr: &InodeNr| if self.claims.broken.contains(nr) { FEWEST_FILES_OF_BROKEN } else { FEWEST_FILES };
+        files.retain(|nr, files| files.len() >= fewest(nr));
+        blocks.into_iter().filter(|(nr, _)| files.contains_key(nr)).collect()
+    }
+
+    /// Blocks that another directory maps, too, against which nothing else speaks.
+    fn shared(&self, overlaps: &[Overlap], foreign: &Foreign) -> Foreign {
+        let ruined: BTreeSet<InodeNr> = foreign.iter().map(|(nr, _)| *nr).collect();
+        let leads_astray = |nr: InodeNr| ruined.contains(&nr) || self.claims.broken.contains(&nr);
+        let directories = overlaps.iter().filter(|overlap| self.roll.get(overlap.other).is_directory());
+        let one_sided = directories.filter(|it| leads_astray(it.one) && !leads_astray(it.other));
+        one_sided.flat_map(|it| it.blocks().map(|block| (it.one, block))).take(MOST).collect()
+    }
+
+    /// What the checksums of a directory's blocks begin with.
+    fn seed(&mut self, nr: InodeNr) -> Result<Option<Seed>, SourceGone> {
+        if let Some(seed) = self.seeds.get(&nr) {
+            return Ok(*seed);
+        }
+        let inode = self.volume.inode(nr)?;
+        let seed = inode.map(|inode| inode.seed(&self.volume.geometry));
+        self.seeds.insert(nr, seed);
+        Ok(seed)
+    }
+}
