@@ -100,3 +100,19 @@ fn the_page_of_findings_is_the_programs() {
     let same = offmount(&["explain", "--all"]).exits(0).text() == page;
     assert!(same, "docs/findings.md is out of date: run `cargo run -- explain --all >docs/findings.md`");
 }
+
+/// Partitions past the end of a cut image are not empty: nothing is known of them, and a copy of everything says so.
+#[test]
+fn what_a_cut_image_lacks_is_no_zeros() {
+    let scratch = common::Scratch::new();
+    let image = scratch.join("cut.img");
+    fs::copy(testdata("server.img"), &image).unwrap();
+    fs::File::options().write(true).open(&image).unwrap().set_len(12_000_000).unwrap();
+    let ran = offmount(&[OsStr::new("info"), OsStr::new("--json"), image.as_os_str()]).exits(0);
+    let info: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let swap = info["volumes"].as_array().unwrap().iter().find(|volume| volume["name"] == "p3").unwrap();
+    assert_eq!(swap["content"], "unreadable");
+    let to = scratch.join("to");
+    let ran = offmount(&["copy".as_ref(), "--quiet".as_ref(), image.as_os_str(), "--to".as_ref(), to.as_os_str()]);
+    assert!(ran.exits(1).stderr.contains("p3: nothing of it can be read"));
+}

@@ -219,6 +219,8 @@ pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
     let agrees = compared.iter().all(|(_, comparison)| comparison.agrees());
     let complete = outcome.is_complete() && agrees && wanted.unread.is_empty() && !wanted.missing;
     let complete = complete && doomed.is_none_or(|doomed| doomed.unknown == 0);
+    // Who asks for everything is told of volumes of which nothing is left.
+    let complete = complete && (!arguments.paths.is_empty() || !names_unreadable(&session));
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Copied };
     let unread = unread(&session);
     let summary = Copy { mode, outcome: &outcome, unread: &unread, compared: &compared, complete };
@@ -587,6 +589,18 @@ fn is_wanted(tree: &Tree, at: &[u8], item: crate::tree::ItemId, paths: &[Vec<u8>
         let wanted = wanted.strip_prefix(b"/").unwrap_or(wanted);
         path.strip_prefix(wanted).is_some_and(|rest| wanted.is_empty() || rest.is_empty() || rest[0] == b'/')
     })
+}
+
+/// Names the partitions of which nothing can be read; true if there are any.
+fn names_unreadable(session: &Session) -> bool {
+    let volumes = session.server.disk().volumes.iter();
+    let unreadable = volumes.filter(|volume| matches!(volume.content, Content::Unreadable));
+    let mut any = false;
+    for volume in unreadable {
+        output::complain(&format!("{}: nothing of it can be read, and nothing was copied", volume.name));
+        any = true;
+    }
+    any
 }
 
 /// The volumes that hold files, or other volumes, and are not read.

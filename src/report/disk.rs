@@ -211,6 +211,7 @@ fn content(volume: &Volume) -> &'static str {
         Content::Known(_) => "known",
         Content::Unknown => "unknown",
         Content::Empty => "empty",
+        Content::Unreadable => "unreadable",
     }
 }
 
@@ -323,6 +324,7 @@ fn holds(volume: &Volume) -> String {
     match &volume.content {
         Content::Unknown => "nothing known".into(),
         Content::Empty => "zeros".into(),
+        Content::Unreadable => "(can not be read)".into(),
         _ => volume.kind().unwrap_or_default().into(),
     }
 }

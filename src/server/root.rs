@@ -59,7 +59,7 @@ fn may_hold_files(volume: &Volume) -> bool {
     let unread = |known: &Signature| known.role == Role::Container && known.inside.is_empty();
     match &volume.content {
         Content::Known(known) => volume.holds_files() || unread(known),
-        Content::FileSystem(_) | Content::Closed(_) | Content::Unknown => true,
+        Content::FileSystem(_) | Content::Closed(_) | Content::Unknown | Content::Unreadable => true,
         Content::Empty => false,
     }
 }

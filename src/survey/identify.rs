@@ -97,7 +97,7 @@ pub(super) fn content(
     {
         return Ok(found);
     }
-    Ok(if is_empty(&**present)? { Content::Empty } else { Content::Unknown })
+    ends(&**present)
 }
 
 /// Opens a filesystem whose headers are gone: as the user says, or where a search finds it.
@@ -161,15 +161,19 @@ pub(super) fn scan(source: &Source, progress: &dyn Progress) -> Result<Vec<(&'st
     Ok(found)
 }
 
-/// True where both ends read as zeros.
-fn is_empty(source: &dyn ReadAt) -> Result<bool, SourceGone> {
+/// What both ends say of a volume on which nothing was recognised.
+fn ends(source: &dyn ReadAt) -> Result<Content, SourceGone> {
     let mut buf = vec![0; (source.len().min(LOOKED_AT as u64)) as usize];
+    let (mut readable, mut zeros) = (false, true);
     for at in [0, source.len() - buf.len() as u64] {
         let mut lost = Spans::new();
         source.read(at, &mut buf, &mut lost)?;
-        if !lost.is_empty() || buf.iter().any(|&byte| byte != 0) {
-            return Ok(false);
-        }
+        readable |= lost.total() < buf.len() as u64;
+        zeros &= lost.is_empty() && buf.iter().all(|&byte| byte == 0);
     }
-    Ok(true)
+    Ok(match (readable, zeros) {
+        (false, _) => Content::Unreadable,
+        (true, true) => Content::Empty,
+        (true, false) => Content::Unknown,
+    })
 }

@@ -85,6 +85,8 @@ pub enum Content {
     Unknown,
     /// Zeros, as far as was looked.
     Empty,
+    /// Nothing that can be read: it lies past the end of a cut image, or on what is lost.
+    Unreadable,
 }
 
 impl Volume {
@@ -102,7 +104,7 @@ impl Volume {
             Content::FileSystem(fs) => Some(fs.summary().kind),
             Content::Closed(sniffed) => Some(sniffed.kind),
             Content::Known(signature) => Some(signature.kind),
-            Content::Unknown | Content::Empty => None,
+            Content::Unknown | Content::Empty | Content::Unreadable => None,
         }
     }
 
@@ -112,7 +114,7 @@ impl Volume {
             Content::FileSystem(fs) => fs.summary().label,
             Content::Closed(sniffed) => sniffed.label.clone(),
             Content::Known(signature) => signature.label.clone(),
-            Content::Unknown | Content::Empty => None,
+            Content::Unknown | Content::Empty | Content::Unreadable => None,
         }
     }
 
@@ -122,7 +124,7 @@ impl Volume {
             Content::FileSystem(fs) => fs.summary().uuid,
             Content::Closed(sniffed) => sniffed.uuid.clone(),
             Content::Known(signature) => signature.uuid.clone(),
-            Content::Unknown | Content::Empty => None,
+            Content::Unknown | Content::Empty | Content::Unreadable => None,
         }
     }
 
@@ -131,7 +133,7 @@ impl Volume {
         match &self.content {
             Content::FileSystem(_) | Content::Closed(_) => true,
             Content::Known(signature) => signature.role == Role::FileSystem,
-            Content::Unknown | Content::Empty => false,
+            Content::Unknown | Content::Empty | Content::Unreadable => false,
         }
     }
 
