@@ -353,8 +353,14 @@ fn failures_say_what_to_do_next() {
     let ran = offmount(&[OsString::from("copy"), zeros.clone().into(), "--to".into(), empty.into()]).exits(2);
     assert!(ran.stderr.contains("not a directory"), "{ran:?}");
     // More threads than any machine has cores would only use up its memory.
-    let ran = offmount(&[OsString::from("info"), zeros.into(), "--threads".into(), "100000".into()]).exits(2);
+    let ran = offmount(&[OsString::from("info"), zeros.clone().into(), "--threads".into(), "100000".into()]).exits(2);
     assert!(ran.stderr.contains("1024"), "{ran:?}");
+    // A copy of a disk on which nothing is read is not complete.
+    let to = scratch.join("to");
+    let ran = offmount(&[OsString::from("copy"), zeros.clone().into(), "--to".into(), to.into()]).exits(1);
+    assert!(ran.stderr.contains("no filesystem that is read"), "{ran:?}");
+    let ran = offmount(&[OsString::from("ls"), common::testdata("server.img").into(), "p2:etc".into()]).exits(1);
+    assert!(ran.stderr.contains("on a volume: p2:/etc"), "{ran:?}");
     let ran = offmount(&["explain", "no-such-code"]).exits(2);
     assert!(ran.stderr.contains("explain --all"), "{ran:?}");
 }

@@ -221,6 +221,7 @@ pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
     let complete = complete && doomed.is_none_or(|doomed| doomed.unknown == 0);
     // Who asks for everything is told of volumes of which nothing is left.
     let complete = complete && (!arguments.paths.is_empty() || !names_unreadable(&session));
+    let complete = complete && (!arguments.paths.is_empty() || reads_something(&session));
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Copied };
     let unread = unread(&session);
     let summary = Copy { mode, outcome: &outcome, unread: &unread, compared: &compared, complete };
@@ -589,6 +590,15 @@ fn is_wanted(tree: &Tree, at: &[u8], item: crate::tree::ItemId, paths: &[Vec<u8>
         let wanted = wanted.strip_prefix(b"/").unwrap_or(wanted);
         path.strip_prefix(wanted).is_some_and(|rest| wanted.is_empty() || rest.is_empty() || rest[0] == b'/')
     })
+}
+
+/// True if a volume of the disk is read; says so where none is, as a copy of nothing is not complete.
+fn reads_something(session: &Session) -> bool {
+    let any = session.server.disk().volumes.iter().any(|volume| volume.fs().is_some());
+    if !any {
+        output::complain("no filesystem that is read was found on the disk");
+    }
+    any
 }
 
 /// Names the partitions of which nothing can be read; true if there are any.

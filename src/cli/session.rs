@@ -74,6 +74,14 @@ impl Session {
         }
     }
 
+    /// What `p3:file` may have meant: `p3:/file`, if there is such a volume.
+    fn volume_meant(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let colon = path.iter().position(|&byte| byte == b':')?;
+        let (name, rest) = (&path[..colon], &path[colon + 1..]);
+        let is_volume = self.server.disk().volumes.iter().any(|volume| volume.name.as_bytes() == name);
+        (is_volume && !rest.starts_with(b"/")).then(|| [name, b":/", rest].concat())
+    }
+
     fn explain(&self, path: &[u8], unresolved: &Unresolved) {
         let next = match unresolved {
             Unresolved::NotRead(volume) => {
@@ -86,7 +94,7 @@ impl Session {
                 let names: Vec<&str> = self.server.disk().volumes.iter().map(|volume| volume.name.as_str()).collect();
                 format!("; the volumes are: {}", names.join(", "))
             }
-            _ => String::new(),
+            _ => self.volume_meant(path).map(|meant| format!("; on a volume: {}", escaped(&meant))).unwrap_or_default(),
         };
         output::complain(&format!("{unresolved}{next}"));
     }
