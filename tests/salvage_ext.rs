@@ -461,6 +461,22 @@ fn files_that_share_a_block_are_both_doubtful() {
     assert_eq!([&trusts["one"], &trusts["other"], &trusts["third"]], ["doubtful", "doubtful", "intact"]);
 }
 
+/// Of a file and many others in the same blocks the one is wrong that has a run of them all.
+#[test]
+fn a_file_that_leads_into_many_others_is_doubtful_alone() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    fs::write(tree.join("one"), vec![b'1'; 30 << 10]).unwrap();
+    let image = volume(&scratch, &tree, &["-t", "ext4", "-b", "1024", "-g", "8192", "-O", "^metadata_csum"]);
+    let others = first_block(&image, "/deep/one/two/three/file1") as u32;
+    // The start of the first extent.
+    ruin(&image, "/one", 0x28 + 12 + 8, &others.to_le_bytes());
+    let trusts = trusts(&copied(&scratch, &image));
+    let doubted: Vec<&str> =
+        trusts.iter().filter(|(_, trust)| *trust == "doubtful").map(|(path, _)| path.as_str()).collect();
+    assert_eq!(doubted, ["one"]);
+}
+
 #[test]
 fn a_file_that_claims_a_bitmap_is_doubtful() {
     let scratch = Scratch::new();

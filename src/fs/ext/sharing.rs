@@ -2,7 +2,7 @@
 //! record says of its blocks, without reading any further block, into one bit a cluster. Only where a bit was there
 //! already are the inodes read again, to learn whose it is ([`sharers`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -21,6 +21,12 @@ use crate::source::SourceGone;
 const PART: u64 = 1 << 16;
 /// Runs claimed twice that are kept: beyond them nothing can be believed anyway.
 const MOST_TWICE: usize = 1 << 20;
+
+/// Files that a run has to lead into before it is wrong, and not they: several maps do not go wrong in such a way that
+/// they fill the run of another.
+pub const FEWEST_INSIDE: usize = 3;
+/// Owners of a cluster that are told apart.
+const MOST_OWNERS: usize = 16;
 
 /// Clusters: the first, and the one behind the last.
 type Run = (u64, u64);
@@ -119,23 +125,61 @@ pub struct Claimant {
     /// A checksum proves its record.
     pub proved: bool,
     runs: Vec<Run>,
+    /// Others claim half of one of its runs, or more.
+    is_filled: bool,
 }
 
 impl Claimant {
     /// The claimant that an inode is, if it is one.
     pub fn of(twice: &Twice, inode: &Inode<'_>, geometry: &Geometry, runs: &[Run]) -> Option<Self> {
+        let filled = |run: &Run| {
+            let shared: u64 = twice.of(std::slice::from_ref(run)).iter().map(|(start, end)| end - start).sum();
+            shared * 2 >= run.1 - run.0
+        };
+        let is_filled = runs.iter().any(filled);
         let runs = twice.of(runs);
         let proved = geometry.has_checksums() && inode.is_proved(geometry);
-        (!runs.is_empty()).then_some(Claimant { nr: inode.nr, proved, runs })
+        (!runs.is_empty()).then_some(Claimant { nr: inode.nr, proved, runs, is_filled })
     }
 }
 
-/// Those of the claimants that may be wrong: of two the one that no checksum proves, or both.
+/// Those of the claimants that may be wrong: of two the one that no checksum proves, or both. One that leads into many
+/// others is wrong, and not they.
 pub fn sharers(claimants: &[Claimant]) -> BTreeSet<InodeNr> {
     let unproved: BTreeSet<Run> =
         claimants.iter().filter(|it| !it.proved).flat_map(|it| it.runs.iter().copied()).collect();
-    let is_wrong = |it: &&Claimant| !it.proved || it.runs.iter().any(|run| !unproved.contains(run));
+    let others = others(claimants);
+    let intrudes = |it: &&Claimant| {
+        let sound = others[&it.nr].iter().filter(|other| others[*other].len() == 1).count();
+        it.is_filled && !it.proved && sound >= FEWEST_INSIDE
+    };
+    let intruders: BTreeSet<InodeNr> = claimants.iter().filter(intrudes).map(|it| it.nr).collect();
+    let is_victim = |it: &Claimant| {
+        let others = &others[&it.nr];
+        !intruders.contains(&it.nr) && !others.is_empty() && others.is_subset(&intruders)
+    };
+    let is_wrong = |it: &&Claimant| {
+        if it.proved { it.runs.iter().any(|run| !unproved.contains(run)) } else { !is_victim(it) }
+    };
     claimants.iter().filter(is_wrong).map(|it| it.nr).collect()
+}
+
+/// The claimants with which each of them shares clusters: itself, if it claims some twice or more share than are counted.
+fn others(claimants: &[Claimant]) -> HashMap<InodeNr, BTreeSet<InodeNr>> {
+    let mut owners: HashMap<Run, Vec<InodeNr>> = HashMap::new();
+    for it in claimants {
+        it.runs.iter().for_each(|run| owners.entry(*run).or_default().push(it.nr));
+    }
+    let mut others: HashMap<InodeNr, BTreeSet<InodeNr>> = HashMap::new();
+    for nrs in owners.values() {
+        for nr in nrs {
+            let again = nrs.iter().take(MOST_OWNERS).filter(|other| *other == nr).count() > 1;
+            let itself = Some(*nr).filter(|_| again || nrs.len() > MOST_OWNERS);
+            let some = nrs.iter().copied().take(MOST_OWNERS).filter(|other| other != nr);
+            others.entry(*nr).or_default().extend(some.chain(itself));
+        }
+    }
+    others
 }
 
 /// The blocks that an inode's own record names: data, and the nodes or pointers that lead to more.

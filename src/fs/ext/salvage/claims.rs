@@ -1,11 +1,12 @@
 //! Which inode maps which block, over the whole volume: [`Claims`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use super::super::map;
 use super::super::number::{BlockNr, InodeNr};
+use super::super::sharing::FEWEST_INSIDE;
 use super::super::volume::Volume;
 use super::roll::{Known, Roll, State};
 use crate::node::{Backing, Kind, Trust};
@@ -17,10 +18,11 @@ const CHUNK: usize = 256;
 
 /// A run of blocks that one inode maps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Run {
+pub struct Run {
     start: u64,
     len: u64,
-    nr: InodeNr,
+    /// Whose.
+    pub nr: InodeNr,
 }
 
 impl Run {
@@ -100,7 +102,7 @@ impl Claims {
     /// The inodes that share blocks with another, each with the one whose claim it contradicts: itself, if it claims
     /// blocks twice.
     pub fn contradictions(&self) -> Vec<(InodeNr, InodeNr)> {
-        let mut pairs: Vec<_> = self.overlaps().into_iter().map(|overlap| (overlap.one, overlap.other)).collect();
+        let mut pairs: Vec<_> = self.overlaps().into_iter().map(|it| (it.one.nr, it.other.nr)).collect();
         pairs.sort_unstable();
         pairs.dedup();
         pairs
@@ -112,8 +114,7 @@ impl Claims {
         let mut open: Option<Run> = None;
         for run in &self.runs {
             if let Some(before) = open.filter(|before| run.start < before.end()) {
-                let end = run.end().min(before.end());
-                overlaps.push(Overlap { one: before.nr, other: run.nr, start: run.start, end });
+                overlaps.push(Overlap { one: before, other: *run });
             }
             if open.is_none_or(|before| run.end() > before.end()) {
                 open = Some(*run);
@@ -139,25 +140,40 @@ impl Claims {
     }
 }
 
-/// Blocks that two inodes claim, or one twice.
+/// Two runs that share blocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Overlap {
-    pub one: InodeNr,
-    pub other: InodeNr,
-    start: u64,
-    end: u64,
+    pub one: Run,
+    pub other: Run,
 }
 
 impl Overlap {
     /// The same, seen from the other.
     pub fn swapped(self) -> Self {
-        Overlap { one: self.other, other: self.one, ..self }
+        Overlap { one: self.other, other: self.one }
     }
 
     /// The blocks.
     pub fn blocks(self) -> impl Iterator<Item = BlockNr> {
-        (self.start..self.end).map(BlockNr)
+        (self.one.start.max(self.other.start)..self.one.end().min(self.other.end())).map(BlockNr)
     }
+}
+
+/// Inodes that lead into one file after the other, where each of those contradicts nobody else.
+pub fn intruders(overlaps: &[Overlap]) -> BTreeSet<InodeNr> {
+    let mut others: BTreeMap<InodeNr, BTreeSet<InodeNr>> = BTreeMap::new();
+    let mut filled: BTreeMap<Run, (BTreeSet<InodeNr>, u64)> = BTreeMap::new();
+    for overlap in overlaps.iter().flat_map(|overlap| [*overlap, overlap.swapped()]) {
+        others.entry(overlap.one.nr).or_default().insert(overlap.other.nr);
+        let (some, blocks) = filled.entry(overlap.one).or_default();
+        some.insert(overlap.other.nr);
+        *blocks += overlap.blocks().count() as u64;
+    }
+    let is_else_sound = |nr: &&InodeNr| others[nr].len() == 1;
+    let is_filled = |(run, (some, blocks)): &(&Run, &(BTreeSet<InodeNr>, u64))| {
+        *blocks * 2 >= run.len && some.iter().filter(is_else_sound).count() >= FEWEST_INSIDE
+    };
+    filled.iter().filter(is_filled).map(|(run, _)| run.nr).collect()
 }
 
 fn has_map(known: Known) -> bool {

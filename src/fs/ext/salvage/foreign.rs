@@ -34,7 +34,7 @@ pub fn find(volume: &Volume, roll: &Roll, claims: &Claims, sightings: &[Sighting
         .overlaps()
         .into_iter()
         .flat_map(|overlap| [overlap, overlap.swapped()])
-        .filter(|overlap| overlap.one != overlap.other && is_ruined(overlap.one))
+        .filter(|overlap| overlap.one.nr != overlap.other.nr && is_ruined(overlap.one.nr))
         .collect();
     if overlaps.is_empty() {
         return Ok(Foreign::new());
@@ -63,13 +63,13 @@ impl Judge<'_> {
     fn shown(&mut self, overlaps: &[Overlap]) -> Result<Foreign, SourceGone> {
         let mut foreign = Foreign::new();
         for overlap in overlaps {
-            let is_journal = overlap.other == InodeNr::JOURNAL;
-            if !is_journal && !self.roll.get(overlap.other).is_directory() {
+            let is_journal = overlap.other.nr == InodeNr::JOURNAL;
+            if !is_journal && !self.roll.get(overlap.other.nr).is_directory() {
                 continue;
             }
             for block in overlap.blocks().take(MOST) {
-                if is_journal || self.is_shown(overlap.other, block)? {
-                    foreign.insert((overlap.one, block));
+                if is_journal || self.is_shown(overlap.other.nr, block)? {
+                    foreign.insert((overlap.one.nr, block));
                 }
             }
         }
@@ -87,13 +87,13 @@ impl Judge<'_> {
     fn files(&self, overlaps: &[Overlap]) -> Foreign {
         let mut files: BTreeMap<InodeNr, BTreeSet<InodeNr>> = BTreeMap::new();
         let mut blocks = Vec::new();
-        for overlap in overlaps.iter().filter(|overlap| !self.roll.get(overlap.other).is_directory()) {
+        for overlap in overlaps.iter().filter(|overlap| !self.roll.get(overlap.other.nr).is_directory()) {
             let before = blocks.len();
             let room = MOST.saturating_sub(before);
             let unlike = overlap.blocks().filter(|block| !self.seen.contains_key(block)).take(room);
-            blocks.extend(unlike.map(|block| (overlap.one, block)));
+            blocks.extend(unlike.map(|block| (overlap.one.nr, block)));
             if blocks.len() > before {
-                files.entry(overlap.one).or_default().insert(overlap.other);
+                files.entry(overlap.one.nr).or_default().insert(overlap.other.nr);
             }
         }
         let fewest = |nr: &InodeNr| if self.claims.broken.contains(nr) { FEWEST_FILES_OF_BROKEN } else { FEWEST_FILES };
@@ -105,9 +105,9 @@ impl Judge<'_> {
     fn shared(&self, overlaps: &[Overlap], foreign: &Foreign) -> Foreign {
         let ruined: BTreeSet<InodeNr> = foreign.iter().map(|(nr, _)| *nr).collect();
         let leads_astray = |nr: InodeNr| ruined.contains(&nr) || self.claims.broken.contains(&nr);
-        let directories = overlaps.iter().filter(|overlap| self.roll.get(overlap.other).is_directory());
-        let one_sided = directories.filter(|it| leads_astray(it.one) && !leads_astray(it.other));
-        one_sided.flat_map(|it| it.blocks().map(|block| (it.one, block))).take(MOST).collect()
+        let directories = overlaps.iter().filter(|overlap| self.roll.get(overlap.other.nr).is_directory());
+        let one_sided = directories.filter(|it| leads_astray(it.one.nr) && !leads_astray(it.other.nr));
+        one_sided.flat_map(|it| it.blocks().map(|block| (it.one.nr, block))).take(MOST).collect()
     }
 
     /// What the checksums of a directory's blocks begin with.

@@ -20,6 +20,8 @@ use crate::source::SourceGone;
 
 /// Directories on either side that are compared for nearness.
 const NEIGHBOURS: usize = 32;
+/// Inode numbers from those of a directory's files that are still near.
+const FAR: u32 = 256;
 
 /// Matches orphaned blocks with the directories found.
 ///
@@ -189,7 +191,7 @@ impl Open {
         near.files = near.files.into_iter().chain(Files::of(entries)).reduce(Files::with);
     }
 
-    /// The likeliest of the directories nearby.
+    /// The likeliest of the directories nearby; `None` where even that one had room and has nothing to do with the files.
     fn nearest(&self, geometry: &Geometry, block: BlockNr, entries: &[Entry]) -> Option<u32> {
         let needed = room_needed(entries);
         let files = Files::of(entries);
@@ -204,7 +206,8 @@ impl Open {
             (near.room >= needed, gap, *first > block, first.0.abs_diff(block.0), near.dir)
         };
         let headless = self.headless(geometry, block, entries).map(|(dir, gap)| (false, gap, true, u64::MAX, dir));
-        before.chain(after).map(likeness).chain(headless).min().map(|(.., dir)| dir)
+        let best = before.chain(after).map(likeness).chain(headless).min();
+        best.filter(|(had_room, gap, ..)| !had_room || *gap <= FAR).map(|(.., dir)| dir)
     }
 
     /// The likeliest of the directories of which nothing but the name is left, and how far it is from the block's files:

@@ -284,11 +284,15 @@ fn judge_contradictions(
     remains: &mut Remains,
 ) -> Result<(), SourceGone> {
     let proved = |nr| roll.get(nr).proved && !claims.refuted.contains(&nr);
+    let intruders = claims::intruders(&claims.overlaps());
     for (one, other) in claims.contradictions() {
         if astray.contains(&one.0) || astray.contains(&other.0) {
             continue;
         }
         let (first, second) = match (proved(one), proved(other)) {
+            (false, false) if intruders.contains(&one) != intruders.contains(&other) => {
+                (intruders.contains(&one), intruders.contains(&other))
+            }
             (false, false) => match copy(volume, one, other)? {
                 Some(nr) => (nr == one, nr == other),
                 None => (true, true),
