@@ -42,9 +42,9 @@ const ABOUT: &str = "Reads a dead server's disk without mounting it: shows what 
 const EXIT_CODES: &str = "\
 Exit status:
   info, ls, stat, cat, find   0 done; 1 something asked for is missing or damaged; 2 could not run
-  plan, copy, verify, export,
-  restore-metadata,
-  verify-log                  0 complete and equal; 1 something is partial, skipped or different; 2 could not run
+  plan, copy, export,
+  restore-metadata            0 complete; 1 something is partial, skipped or different; 2 could not run
+  verify, verify-log          0 everything is as recorded; 1 something differs; 2 could not run
   check                       as fsck: 0 clean; 4 damage found; 8 could not finish; 16 usage (4 and 8 add up)
   any                         130 interrupted
 
