@@ -1,6 +1,7 @@
 //! Which inode maps which block, over the whole volume: [`Claims`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -155,7 +156,11 @@ impl Overlap {
 
     /// The blocks.
     pub fn blocks(self) -> impl Iterator<Item = BlockNr> {
-        (self.one.start.max(self.other.start)..self.one.end().min(self.other.end())).map(BlockNr)
+        self.range().map(BlockNr)
+    }
+
+    fn range(self) -> Range<u64> {
+        self.one.start.max(self.other.start)..self.one.end().min(self.other.end())
     }
 }
 
@@ -167,7 +172,8 @@ pub fn intruders(overlaps: &[Overlap]) -> BTreeSet<InodeNr> {
         others.entry(overlap.one.nr).or_default().insert(overlap.other.nr);
         let (some, blocks) = filled.entry(overlap.one).or_default();
         some.insert(overlap.other.nr);
-        *blocks += overlap.blocks().count() as u64;
+        let shared = overlap.range();
+        *blocks += shared.end.saturating_sub(shared.start);
     }
     let is_else_sound = |nr: &&InodeNr| others[nr].len() == 1;
     let is_filled = |(run, (some, blocks)): &(&Run, &(BTreeSet<InodeNr>, u64))| {

@@ -16,6 +16,8 @@ use crate::source::SourceGone;
 
 /// Blocks noted, at most.
 const MOST: usize = 1 << 20;
+/// Blocks looked at, at most: everybody may claim everything.
+const MOST_SEEN: usize = 1 << 24;
 /// Files into which a directory's map has to lead before they are believed and not the map: a file's own map may lead to
 /// a block of a directory that is destroyed. Fewer where the map has impossible parts, too.
 const FEWEST_FILES: usize = 3;
@@ -48,6 +50,11 @@ pub fn find(volume: &Volume, roll: &Roll, claims: &Claims, sightings: &[Sighting
     Ok(foreign)
 }
 
+/// The blocks shared in each overlap.
+fn blocks(overlaps: &[Overlap]) -> impl Iterator<Item = (Overlap, BlockNr)> {
+    overlaps.iter().flat_map(|it| it.blocks().map(|block| (*it, block))).take(MOST_SEEN)
+}
+
 struct Judge<'j> {
     volume: &'j Volume,
     roll: &'j Roll,
@@ -62,15 +69,13 @@ impl Judge<'_> {
     /// of the journal, which holds copies of directories.
     fn shown(&mut self, overlaps: &[Overlap]) -> Result<Foreign, SourceGone> {
         let mut foreign = Foreign::new();
-        for overlap in overlaps {
-            let is_journal = overlap.other.nr == InodeNr::JOURNAL;
-            if !is_journal && !self.roll.get(overlap.other.nr).is_directory() {
-                continue;
-            }
-            for block in overlap.blocks().take(MOST) {
-                if is_journal || self.is_shown(overlap.other.nr, block)? {
-                    foreign.insert((overlap.one.nr, block));
-                }
+        let may_show = |nr: InodeNr| nr == InodeNr::JOURNAL || self.roll.get(nr).is_directory();
+        let overlaps: Vec<Overlap> = overlaps.iter().filter(|it| may_show(it.other.nr)).copied().collect();
+        for (overlap, block) in blocks(&overlaps) {
+            if foreign.len() < MOST
+                && (overlap.other.nr == InodeNr::JOURNAL || self.is_shown(overlap.other.nr, block)?)
+            {
+                foreign.insert((overlap.one.nr, block));
             }
         }
         Ok(foreign)
@@ -86,19 +91,16 @@ impl Judge<'_> {
     /// Blocks of files that hold no directory's entries, where a map leads to several files.
     fn files(&self, overlaps: &[Overlap]) -> Foreign {
         let mut files: BTreeMap<InodeNr, BTreeSet<InodeNr>> = BTreeMap::new();
-        let mut blocks = Vec::new();
-        for overlap in overlaps.iter().filter(|overlap| !self.roll.get(overlap.other.nr).is_directory()) {
-            let before = blocks.len();
-            let room = MOST.saturating_sub(before);
-            let unlike = overlap.blocks().filter(|block| !self.seen.contains_key(block)).take(room);
-            blocks.extend(unlike.map(|block| (overlap.one.nr, block)));
-            if blocks.len() > before {
-                files.entry(overlap.one.nr).or_default().insert(overlap.other.nr);
-            }
+        let overlaps: Vec<Overlap> =
+            overlaps.iter().filter(|it| !self.roll.get(it.other.nr).is_directory()).copied().collect();
+        let unlike = blocks(&overlaps).filter(|(_, block)| !self.seen.contains_key(block));
+        let led: Vec<(Overlap, BlockNr)> = unlike.take(MOST).collect();
+        for (overlap, _) in &led {
+            files.entry(overlap.one.nr).or_default().insert(overlap.other.nr);
         }
         let fewest = |nr: &InodeNr| if self.claims.broken.contains(nr) { FEWEST_FILES_OF_BROKEN } else { FEWEST_FILES };
         files.retain(|nr, files| files.len() >= fewest(nr));
-        blocks.into_iter().filter(|(nr, _)| files.contains_key(nr)).collect()
+        led.into_iter().map(|(it, block)| (it.one.nr, block)).filter(|(nr, _)| files.contains_key(nr)).collect()
     }
 
     /// Blocks that another directory maps, too, against which nothing else speaks.
@@ -107,7 +109,8 @@ impl Judge<'_> {
         let leads_astray = |nr: InodeNr| ruined.contains(&nr) || self.claims.broken.contains(&nr);
         let directories = overlaps.iter().filter(|overlap| self.roll.get(overlap.other.nr).is_directory());
         let one_sided = directories.filter(|it| leads_astray(it.one.nr) && !leads_astray(it.other.nr));
-        one_sided.flat_map(|it| it.blocks().map(|block| (it.one.nr, block))).take(MOST).collect()
+        let one_sided: Vec<Overlap> = one_sided.copied().collect();
+        blocks(&one_sided).take(MOST).map(|(it, block)| (it.one.nr, block)).collect()
     }
 
     /// What the checksums of a directory's blocks begin with.
