@@ -311,12 +311,12 @@ fn blocks_of_64_kib() {
 }
 
 /// Without checksums a file that ends in a hole longer than the volume, as disks of virtual machines do, is believed; a
-/// size that one damaged byte explains is not, nor one of no whole sectors.
+/// size that one damaged byte explains is not, nor one of no whole MiB.
 #[test]
 fn long_holes_at_the_end() {
     let scratch = Scratch::new();
     let (image, from) = (scratch.sparse("image", 32 << 20), scratch.dir("from"));
-    let sizes = [("long", 20_440_064), ("longer", 1 << 40), ("flipped", 300), ("byte", 300), ("odd", 300)];
+    let sizes = [("long", 20 << 20), ("longer", 1 << 40), ("flipped", 300), ("byte", 300), ("odd", 300)];
     let damaged = [("flipped", 300u64 | 1 << 31), ("byte", 300 | 0x61 << 24), ("odd", 0x61_6200_012C)];
     for (name, size) in sizes {
         let file = File::create(from.join(name)).unwrap();

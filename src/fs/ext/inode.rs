@@ -17,7 +17,7 @@ use crate::node::{Kind, Node, Trust};
 use crate::time::{Time, Times};
 
 /// Bytes that `i_blocks` counts in.
-pub(super) const SECTOR: u64 = 512;
+const SECTOR: u64 = 512;
 
 /// An inode as it lies.
 #[derive(Clone)]

@@ -179,14 +179,14 @@ impl Ext {
         Ok(node)
     }
 
-    /// True where a size that lies far behind all data may be meant: of whole sectors, as disks of virtual machines have
-    /// it, and no single damaged byte explains it, without which the file would end in the last block that is mapped.
+    /// True where a size that lies far behind all data may be meant: of whole MiB, as disks of virtual machines have it,
+    /// and no single damaged byte explains it, without which the file would end in the last block that is mapped.
     fn may_end_in_hole(&self, inode: &Inode<'_>, size: u64) -> Result<bool, SourceGone> {
         let (block, end) = (u64::from(self.volume.geometry.block_size), map::mapped_end(&self.volume, inode)?);
         let fits = |size: u64| size.div_ceil(block).saturating_mul(block) == end;
         let without = |at: u32| size & !(0xFF << at);
         let explains = |at: u32| (0..=0xFFu64).any(|byte| fits(without(at) | byte << at));
-        Ok(size.is_multiple_of(inode::SECTOR) && !(0..u64::BITS).step_by(8).any(explains))
+        Ok(size.is_multiple_of(1 << 20) && !(0..u64::BITS).step_by(8).any(explains))
     }
 
     /// True for a file that ends in a hole, on a volume where sizes are ruined and no checksum bears this one out.
