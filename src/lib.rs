@@ -10,6 +10,7 @@
 //! | --- | --- | --- |
 //! | 0 | [`bytes`], [`time`], [`name`], [`progress`] | positions on a disk, points in time, names, how a run tells what it does |
 //! | 1 | [`finding`] | what is wrong with a disk |
+//! | 1 | [`json`] | records of which there are as many as files |
 //! | 1 | [`evidence`] | what a run did, in a chain of hashes |
 //! | 2 | [`node`], [`source`] | what a file is, in terms of no filesystem; where bytes come from, the only read |
 //! | 3 | [`volume`] | partition tables, and what else names volumes |
@@ -30,6 +31,7 @@ pub mod time;
 
 pub mod evidence;
 pub mod finding;
+pub mod json;
 pub mod node;
 
 pub mod source;

@@ -11,7 +11,7 @@ use super::stop::Stop;
 use super::{Global, output};
 use crate::node::{Kind, Trust};
 use crate::report::disk::decisions;
-use crate::report::file::{File, FileRecord};
+use crate::report::file::FileRecord;
 use crate::report::listing::{Line, Names, long};
 use crate::report::{StreamHeader, json_line};
 use crate::server::{Listed, Resolved, link_target};
@@ -181,9 +181,8 @@ impl Listing<'_> {
                 let path = if below.is_empty() { item.name.clone() } else { join(below, &item.name) };
                 let volume = Some(server.volume(item.volume).name.as_str());
                 let Listed { id, kind, trust, .. } = *item;
-                let file =
-                    File { path: &path, volume, id, kind, node: item.node.as_ref(), target: target.as_deref(), trust };
-                json_line(&mut self.out, &FileRecord::from(file))?;
+                let (node, target) = (item.node.as_ref(), target.as_deref());
+                FileRecord { path: &path, volume, id, kind, node, target, trust }.write(&mut self.out);
             }
             return Ok(());
         }

@@ -1,19 +1,12 @@
-//! Hashes as hexadecimal digits.
+//! Hashes read from hexadecimal digits.
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, de};
 
-/// A hash, shown in hexadecimal.
+/// A hash, written in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hex<const N: usize>(pub [u8; N]);
-
-impl<const N: usize> Serialize for Hex<N> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut digits = [0; 64];
-        serializer.serialize_str(hex_into(&self.0, &mut digits))
-    }
-}
 
 impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -38,16 +31,4 @@ impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
         }
         deserializer.deserialize_str(Visitor::<N>)
     }
-}
-
-/// Writes up to 32 bytes as hexadecimal digits.
-pub fn hex_into<'d>(bytes: &[u8], digits: &'d mut [u8; 64]) -> &'d str {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let len = bytes.len().min(32) * 2;
-    for (pair, byte) in digits.chunks_mut(2).zip(bytes) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
-    // Only ASCII digits were written.
-    std::str::from_utf8(&digits[..len]).unwrap_or_default()
 }

@@ -6,28 +6,25 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::hex::Hex;
-use super::{Digests, Flaw, Record, Status};
+use super::{Algorithm, Digests, Flaw, Record, Status};
 use crate::bytes::Span;
+use crate::json::{Fields, Object};
 use crate::name::{from_base64, from_json, to_base64, to_json};
 use crate::node::{Kind, Trust, Unkept, Xattr};
 use crate::time::{Time, Times};
 
-fn is_empty<T>(list: &[T]) -> bool {
-    list.is_empty()
-}
-
-/// Fields in the order they are written. Of a name and its `_b64` twin exactly one is there.
-#[derive(Serialize, Deserialize)]
+/// A record as it is read. Of a name and its `_b64` twin exactly one is there.
+#[derive(Deserialize)]
 pub(super) struct Wire<'a> {
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     path: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     path_b64: Option<String>,
     #[serde(borrow, default)]
     volume: Cow<'a, str>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     source: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     source_b64: Option<String>,
     inode: u64,
     kind: Kind,
@@ -36,50 +33,50 @@ pub(super) struct Wire<'a> {
     uid: u32,
     gid: u32,
     links: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     modified: Option<Time>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     accessed: Option<Time>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     changed: Option<Time>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     created: Option<Time>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     deleted: Option<Time>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     device: Option<(u32, u32)>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default)]
     target: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     target_b64: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     xattrs: Vec<WireXattr>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     blake3: Option<Hex<32>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     sha256: Option<Hex<32>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     sha1: Option<Hex<20>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     md5: Option<Hex<16>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     data_blake3: Option<Hex<32>>,
-    #[serde(default, skip_serializing_if = "is_empty")]
-    extents: Cow<'a, [(u64, u64, u64)]>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
+    extents: Vec<(u64, u64, u64)>,
+    #[serde(default)]
     data: Vec<(u64, u64)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     lost: Vec<(u64, u64)>,
-    #[serde(default, skip_serializing_if = "is_empty")]
-    findings: Cow<'a, [Flaw]>,
+    #[serde(default)]
+    findings: Vec<Flaw>,
     trust: Trust,
     status: Status,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "is_empty")]
-    unkept: Cow<'a, [Unkept]>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    etag: Option<Cow<'a, str>>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    unkept: Vec<Unkept>,
+    #[serde(default)]
+    etag: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -89,12 +86,6 @@ struct WireXattr {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name_b64: Option<String>,
     value_b64: String,
-}
-
-/// The two fields that stand for a name's bytes.
-fn name(bytes: &[u8]) -> (Option<Cow<'_, str>>, Option<String>) {
-    let (text, base64) = to_json(bytes);
-    (text.map(Cow::Borrowed), base64)
 }
 
 fn pairs(spans: &[Span]) -> Vec<(u64, u64)> {
@@ -107,8 +98,8 @@ fn spans(pairs: Vec<(u64, u64)>) -> Vec<Span> {
 
 impl WireXattr {
     fn of(xattr: &Xattr) -> Self {
-        let (text, name_b64) = name(&xattr.name);
-        WireXattr { name: text.map(Cow::into_owned), name_b64, value_b64: to_base64(&xattr.value) }
+        let (name, name_b64) = to_json(&xattr.name);
+        WireXattr { name: name.map(str::to_owned), name_b64, value_b64: to_base64(&xattr.value) }
     }
 
     fn read(self) -> Option<Xattr> {
@@ -122,49 +113,66 @@ impl WireXattr {
 impl Record {
     /// Appends the record to `out` as one line of JSON.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let (path, path_b64) = name(&self.path);
-        let (source, source_b64) = self.source.as_deref().map_or((None, None), name);
-        let (target, target_b64) = self.target.as_deref().map_or((None, None), name);
-        let wire = Wire {
-            path,
-            path_b64,
-            volume: Cow::Borrowed(&self.volume),
-            source,
-            source_b64,
-            inode: self.inode,
-            kind: self.kind,
-            size: self.size,
-            mode: self.mode,
-            uid: self.uid,
-            gid: self.gid,
-            links: self.links,
-            modified: self.times.modified,
-            accessed: self.times.accessed,
-            changed: self.times.changed,
-            created: self.times.created,
-            deleted: self.times.deleted,
-            device: self.device,
-            target,
-            target_b64,
-            xattrs: self.xattrs.iter().map(WireXattr::of).collect(),
-            blake3: self.digests.blake3.map(Hex),
-            sha256: self.digests.sha256.map(Hex),
-            sha1: self.digests.sha1.map(Hex),
-            md5: self.digests.md5.map(Hex),
-            data_blake3: self.data_blake3.map(Hex),
-            extents: Cow::Borrowed(&self.extents),
-            data: pairs(&self.data),
-            lost: pairs(&self.lost),
-            findings: Cow::Borrowed(&self.findings),
-            trust: self.trust,
-            status: self.status,
-            reason: self.reason.as_deref().map(Cow::Borrowed),
-            unkept: Cow::Borrowed(&self.unkept),
-            etag: self.etag.as_deref().map(Cow::Borrowed),
-        };
-        // Writing to memory can not fail, and no map here has a key that is not text.
-        let _ = serde_json::to_writer(&mut *out, &wire);
-        out.push(b'\n');
+        let mut to = Object::begin(out);
+        self.metadata(&mut to);
+        self.contents(&mut to);
+        to.value("trust", &self.trust);
+        to.value("status", &self.status);
+        if let Some(reason) = &self.reason {
+            to.text("reason", reason);
+        }
+        list(&mut to, "unkept", &self.unkept);
+        if let Some(etag) = &self.etag {
+            to.text("etag", etag);
+        }
+        to.end();
+    }
+
+    fn metadata(&self, to: &mut Object<'_>) {
+        to.name(["path", "path_b64"], &self.path);
+        to.text("volume", &self.volume);
+        if let Some(source) = &self.source {
+            to.name(["source", "source_b64"], source);
+        }
+        to.value("inode", &self.inode);
+        to.value("kind", &self.kind);
+        to.value("size", &self.size);
+        to.value("mode", &self.mode);
+        to.value("uid", &self.uid);
+        to.value("gid", &self.gid);
+        to.value("links", &self.links);
+        to.times(&self.times);
+        if let Some(device) = self.device {
+            to.value("device", &device);
+        }
+        if let Some(target) = &self.target {
+            to.name(["target", "target_b64"], target);
+        }
+        if !self.xattrs.is_empty() {
+            to.value("xattrs", &self.xattrs.iter().map(WireXattr::of).collect::<Vec<_>>());
+        }
+    }
+
+    fn contents(&self, to: &mut Object<'_>) {
+        for algorithm in Algorithm::ALL {
+            if let Some(digest) = self.digests.get(algorithm) {
+                to.hex(algorithm.name(), digest);
+            }
+        }
+        if let Some(digest) = &self.data_blake3 {
+            to.hex("data_blake3", digest);
+        }
+        list(to, "extents", &self.extents);
+        list(to, "data", &pairs(&self.data));
+        list(to, "lost", &pairs(&self.lost));
+        list(to, "findings", &self.findings);
+    }
+}
+
+/// A list, where there is anything in it.
+fn list<T: Serialize>(to: &mut Object<'_>, key: &'static str, items: &[T]) {
+    if !items.is_empty() {
+        to.value(key, items);
     }
 }
 
@@ -199,15 +207,15 @@ impl Wire<'_> {
                 md5: self.md5.map(|hex| hex.0),
             },
             data_blake3: self.data_blake3.map(|hex| hex.0),
-            extents: self.extents.into_owned(),
+            extents: self.extents,
             data: spans(self.data),
             lost: spans(self.lost),
-            findings: self.findings.into_owned(),
+            findings: self.findings,
             trust: self.trust,
             status: self.status,
-            reason: self.reason.map(Cow::into_owned),
-            unkept: self.unkept.into_owned(),
-            etag: self.etag.map(Cow::into_owned),
+            reason: self.reason,
+            unkept: self.unkept,
+            etag: self.etag,
         })
     }
 }

@@ -4,8 +4,8 @@
 //! begins with a backslash and those bytes are written `\n`, `\r` and `\\` (GNU coreutils manual, "md5sum invocation";
 //! b3sum does the same for newlines and backslashes, and writes carriage returns as they are).
 
-use super::hex::hex_into;
 use super::{Algorithm, Record, Status};
+use crate::json::push_hex;
 use crate::node::Kind;
 
 /// Appends a record's line to `out`. False where b3sum can not express the name: not UTF-8, with a replacement character,
@@ -23,7 +23,7 @@ pub fn write(record: &Record, algorithm: Algorithm, out: &mut Vec<u8>) -> bool {
     if !is_plain {
         out.push(b'\\');
     }
-    out.extend_from_slice(hex_into(digest, &mut [0; 64]).as_bytes());
+    push_hex(digest, out);
     out.extend_from_slice(b"  ");
     if is_plain {
         out.extend_from_slice(&record.path);

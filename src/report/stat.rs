@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::file::{File, FileRecord};
+use super::file::FileRecord;
 use super::finding::{FindingRecord, example};
 use super::listing::mode;
 use super::text::size;
@@ -85,7 +85,7 @@ struct AclRecord {
 impl Stat<'_> {
     /// As a document in JSON.
     pub fn to_json(&self) -> impl Serialize + '_ {
-        let file = File {
+        let file = FileRecord {
             path: self.path,
             volume: Some(self.volume),
             id: Some(self.node.id),
@@ -96,7 +96,7 @@ impl Stat<'_> {
         };
         let details = self.details.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into()));
         StatRecord {
-            file: file.into(),
+            file,
             extents: self.mapping.extents.iter().map(|extent| self.extent(extent)).collect(),
             xattrs: self.xattrs.iter().map(XattrRecord::from).collect(),
             acls: self.acls().map(|(attribute, entries)| AclRecord { attribute, entries }).collect(),

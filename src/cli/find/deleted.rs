@@ -7,8 +7,7 @@ use super::super::stop::Stop;
 use super::Arguments;
 use crate::fs::Stray;
 use crate::node::{Kind, NodeId};
-use crate::report::file::{File, FileRecord};
-use crate::report::json_line;
+use crate::report::file::FileRecord;
 use crate::report::listing::{Line, Names, long};
 use crate::tree::{DELETED, Tree};
 
@@ -43,7 +42,7 @@ fn write(
     let nodes = || strays.iter().map(|stray| &stray.node);
     if arguments.json {
         for (node, path) in nodes().zip(paths) {
-            let file = File {
+            let record = FileRecord {
                 path,
                 volume: Some(volume),
                 id: Some(node.id),
@@ -52,7 +51,7 @@ fn write(
                 target: None,
                 trust: node.trust,
             };
-            json_line(text, &FileRecord::from(file))?;
+            record.write(text);
         }
     } else if arguments.long {
         let lines: Vec<Line<'_>> = nodes().zip(paths).map(|(node, path)| Line::of_node(path, node)).collect();

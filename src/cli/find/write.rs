@@ -3,8 +3,7 @@
 use super::super::session::Session;
 use super::Arguments;
 use crate::node::{Node, Trust};
-use crate::report::file::{File, FileRecord};
-use crate::report::json_line;
+use crate::report::file::FileRecord;
 use crate::report::listing::{Line, Names, long};
 use crate::server::{Part, link_target};
 use crate::source::SourceGone;
@@ -78,7 +77,7 @@ impl Search<'_> {
         let mut text = Vec::with_capacity(matches.len() * 400);
         for Match { path, item, node, trust } in matches {
             let target = self.target(part, *node)?;
-            let file = File {
+            let record = FileRecord {
                 path,
                 volume: Some(volume),
                 id: (!part.tree.is_lost_directory(*item)).then(|| part.tree.id(*item)),
@@ -87,8 +86,7 @@ impl Search<'_> {
                 target: target.as_deref(),
                 trust: *trust,
             };
-            // Writing to memory can not fail.
-            let _ = json_line(&mut text, &FileRecord::from(file));
+            record.write(&mut text);
         }
         Ok(text)
     }
