@@ -113,6 +113,16 @@ fn swap() {
 }
 
 #[test]
+fn a_journal_on_a_device_of_its_own() {
+    let scratch = Scratch::new();
+    for block in ["1024", "4096"] {
+        let path = made(&scratch, 16 * MIB, &["mke2fs", "-q", "-b", block, "-O", "journal_dev", "-L", "log 1"]);
+        let found = same_as_blkid(&path);
+        assert_eq!((found.role, found.size), (Role::Journal, Some(16 * MIB)));
+    }
+}
+
+#[test]
 fn a_hibernated_system_is_told() {
     let scratch = Scratch::new();
     let path = made(&scratch, 16 * MIB, &["mkswap", "-q"]);

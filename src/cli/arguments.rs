@@ -33,7 +33,7 @@ pub(crate) struct SourceArguments {
     superblock: Option<u64>,
 
     /// The block size, whatever the superblock says (1KiB to 64KiB)
-    #[arg(long, value_name = "SIZE", value_parser = position, help_heading = HOW)]
+    #[arg(long, value_name = "SIZE", value_parser = block_size, help_heading = HOW)]
     block_size: Option<u64>,
 
     /// Believe nothing but the primary metadata: no backups, no search
@@ -104,6 +104,13 @@ impl SourceArguments {
         ];
         all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
+}
+
+/// The size of a block, as filesystems of the ext family have it.
+fn block_size(text: &str) -> Result<u64, String> {
+    let size = position(text)?;
+    let is_possible = size.is_power_of_two() && (1 << 10..=1 << 16).contains(&size);
+    is_possible.then_some(size).ok_or_else(|| "expected a power of two from 1KiB to 64KiB".to_owned())
 }
 
 /// A number of bytes: `1048576`, `2048s` (sectors of 512 bytes), `64K`, `64KiB`, `1M`, `1MiB`, `1G`, `1T`; units are

@@ -14,7 +14,7 @@ use super::remote::RemoteArguments;
 use super::session::Session;
 use super::stop::Stop;
 use super::{Global, doomed, evidence, output};
-use crate::copy::{self, Destination, Error, Hashes, Order, Outcome, Part, Request, Selection, Stopped};
+use crate::copy::{self, Destination, Error, Hashes, Order, Outcome, Part, Request, Selection, Stopped, is_below};
 use crate::crosscheck::{self, Comparison, cross_check};
 use crate::manifest::{Algorithm, Image, Record};
 use crate::name::escaped;
@@ -201,7 +201,7 @@ impl Arguments {
 pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
     let session = Session::open(&arguments.source, global)?;
     let wanted = Wanted::of(&session, &arguments.paths)?;
-    let living = parts(&session)?;
+    let living = parts(&session, |at| wanted.concerns(at))?;
     let deleted = if arguments.deleted { deleted(&session, &living)? } else { Vec::new() };
     let doomed = doomed(&session, &arguments, &living)?;
     let parts: Vec<Part<'_>> = living.iter().map(copy_of).chain(deleted.iter().map(Deleted::part)).collect();
@@ -279,6 +279,16 @@ impl Wanted {
         Ok(wanted)
     }
 
+    /// True if the volume at this place may hold something wanted, or a directory on the way to it.
+    fn concerns(&self, at: &[u8]) -> bool {
+        let may_be_glob = |path: &[u8]| path.iter().any(|b| b"*?[".contains(b));
+        let meets = |path: &Vec<u8>| {
+            let path = path.strip_prefix(b"/").unwrap_or(path);
+            may_be_glob(path) || is_below(path, at) || is_below(at, path)
+        };
+        self.paths.is_empty() || self.paths.iter().any(meets)
+    }
+
     /// True if paths were given, and none of them leads to anything that could be copied.
     fn is_void(&self) -> bool {
         self.paths.is_empty() && (self.missing || !self.unread.is_empty())
@@ -300,10 +310,11 @@ fn join(above: &[u8], below: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The volumes to copy from, with their trees.
-pub(super) fn parts(session: &Session) -> Result<Vec<Part<'_>>, Stop> {
+/// The volumes to copy from, with their trees: of those that stand at a place that `concerns` us, as a tree takes time
+/// to make, and on a damaged volume much of it.
+pub(super) fn parts(session: &Session, concerns: impl Fn(&[u8]) -> bool) -> Result<Vec<Part<'_>>, Stop> {
     let mut parts = Vec::new();
-    for Placement { volume, at, .. } in session.server.layout() {
+    for Placement { volume, at, .. } in session.server.layout().into_iter().filter(|it| concerns(&it.at)) {
         let Some(tree) = session.server.tree(volume, &session.progress)? else { continue };
         let it = session.server.volume(volume);
         parts.push(Part { tree, volume: it.name.clone(), start: it.span.start, at, source: Vec::new() });
@@ -420,7 +431,7 @@ pub(super) fn planned(
     visit: &mut dyn FnMut(&Record),
 ) -> Result<Outcome, Stop> {
     let wanted = Wanted::of(session, paths)?;
-    let parts = parts(session)?;
+    let parts = parts(session, |at| wanted.concerns(at))?;
     session.show_decisions();
     session.unless_interrupted()?;
     let request = Request { dry_run: true, order, ..plain_request(session, global, &parts, &wanted) };
@@ -586,10 +597,7 @@ fn is_wanted(tree: &Tree, at: &[u8], item: crate::tree::ItemId, paths: &[Vec<u8>
         return true;
     }
     let path = join(at, &tree.path(item));
-    paths.iter().any(|wanted| {
-        let wanted = wanted.strip_prefix(b"/").unwrap_or(wanted);
-        path.strip_prefix(wanted).is_some_and(|rest| wanted.is_empty() || rest.is_empty() || rest[0] == b'/')
-    })
+    paths.iter().any(|wanted| is_below(&path, wanted.strip_prefix(b"/").unwrap_or(wanted)))
 }
 
 /// True if a volume of the disk is read; says so where none is, as a copy of nothing is not complete.

@@ -95,7 +95,7 @@ fn check(
         (Some(image), _, Some(manifest)) => {
             let file = File::open(manifest).map_err(|error| Stop::with_file("open", manifest, &error))?;
             let session = Session::open(&SourceArguments::of(image.clone()), global)?;
-            let parts = parts(&session)?;
+            let parts = parts(&session, |_| true)?;
             copy::verify_image(&parts, Box::new(file), global.threads, progress, each).map_err(failed)
         }
         (_, Some(To::Url(url)), _) => {

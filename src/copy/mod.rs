@@ -40,6 +40,7 @@ pub use against::verify_image;
 pub use checkpoint::CHECKPOINT;
 pub use outcome::{Counts, Error, Outcome, Problem, Stopped};
 pub use patience::PATIENCE;
+pub use place::is_below;
 pub use request::{Chosen, Destination, Hashes, Order, Part, Request, Selection};
 pub use restore::{Restored, restore};
 pub use run::run;

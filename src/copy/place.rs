@@ -190,7 +190,7 @@ pub fn strip<'p>(path: &'p [u8], top: &[u8]) -> Option<&'p [u8]> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix(b"/") }
 }
 
-/// True if `path` is `top` or below it.
+/// True if `path` is `top` or below it; both without a leading slash.
 pub fn is_below(path: &[u8], top: &[u8]) -> bool {
     strip(path, top).is_some()
 }

@@ -11,6 +11,7 @@ mod exfat;
 mod f2fs;
 mod image;
 mod iso9660;
+mod jbd;
 mod luks;
 mod lvm;
 mod md;
@@ -40,6 +41,8 @@ pub enum Role {
     Container,
     /// Swap space.
     Swap,
+    /// The journal of a filesystem that lies elsewhere.
+    Journal,
     /// A disk image in a format of its own, or a compressed file.
     Image,
 }
@@ -94,6 +97,7 @@ const OTHERS: &[Probe] = &[
     ntfs::probe,
     exfat::probe,
     swap::probe,
+    jbd::probe,
     squashfs::probe,
     f2fs::probe,
     bcache::probe,
