@@ -40,6 +40,9 @@ PARTLABEL=scratch /scratch auto defaults 0 0
 /dev/sda5 none swap sw 0 0
 tmpfs /tmp tmpfs size=1G 0 0
 /srv /export none bind 0 0
+/export/deep /usr/twice none rw,rbind 0 0
+/round1 /round2 none bind 0 0
+/round2 /round1 none bind 0 0
 ";
 
 const PARTS: &[Part] = &[
@@ -135,6 +138,7 @@ fn names(server: &Server) -> (Option<&str>, Vec<(&str, String)>) {
     let mounts = server.mounts().iter().map(|mount| {
         let placed = match &mount.placed {
             Placed::On(volume) => name(*volume).to_owned(),
+            Placed::Bound(directory) => format!("shows {}", String::from_utf8_lossy(directory)),
             Placed::Nowhere(why) => why.clone(),
         };
         (std::str::from_utf8(&mount.at).unwrap(), placed)
@@ -152,8 +156,22 @@ fn the_fstab_places_the_volumes() {
     let placed = |at: &str| mounts.iter().find(|mount| mount.0 == at).map(|mount| mount.1.as_str());
     assert_eq!(
         mounts.iter().map(|m| m.0).collect::<Vec<_>>(),
-        ["/", "/srv", "/scratch", "/backup", "/home", "/wrong", "/boot/efi", "/srv/deep"]
+        [
+            "/",
+            "/srv",
+            "/scratch",
+            "/backup",
+            "/home",
+            "/wrong",
+            "/export",
+            "/round2",
+            "/round1",
+            "/boot/efi",
+            "/srv/deep",
+            "/usr/twice"
+        ]
     );
+    assert_eq!(placed("/export"), Some("shows /srv"));
     for (at, volume) in [("/", "p3"), ("/boot/efi", "p1"), ("/srv", "p2"), ("/srv/deep", "p4"), ("/scratch", "p7")] {
         assert_eq!(placed(at), Some(volume), "{at}");
     }
@@ -179,9 +197,16 @@ fn paths_lead_over_mounts_and_links() {
     assert_eq!(text(&server, "etc//./hostname"), "server\n");
     assert_eq!(text(&server, "/srv/../etc/hostname"), "server\n");
     assert_eq!(text(&server, "/srv/deep/bottom"), "deep down");
-    for of_the_data in
-        ["/srv/report.txt", "/absolute", "/relative", "/directory/report.txt", "/bin/../../srv/report.txt"]
-    {
+    assert_eq!(text(&server, "/usr/twice/bottom"), "deep down", "a bind of a bind, and a mount below");
+    for of_the_data in [
+        "/srv/report.txt",
+        "/export/report.txt",
+        "/export/deep/../report.txt",
+        "/absolute",
+        "/relative",
+        "/directory/report.txt",
+        "/bin/../../srv/report.txt",
+    ] {
         assert_eq!(text(&server, of_the_data), "of the data volume", "{of_the_data}");
     }
     // `..` of a mount point is what it is mounted on, and that of the root is the root.
@@ -223,7 +248,9 @@ fn paths_that_lead_nowhere_say_why() {
     ] {
         assert_eq!(resolve(&server, path).unwrap_err(), why, "{path}");
     }
-    assert!(matches!(resolve(&server, "/loop"), Err(Unresolved::TooManyLinks(_))));
+    for round in ["/loop", "/round1/x"] {
+        assert!(matches!(resolve(&server, round), Err(Unresolved::TooManyLinks(_))), "{round}");
+    }
 }
 
 #[test]

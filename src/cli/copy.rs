@@ -636,3 +636,21 @@ fn unread(session: &Session) -> Vec<Unread> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_concerns_the_volumes_on_its_way_and_below_it() {
+        let wanted = |path: &str| Wanted { paths: vec![path.into()], ..Wanted::default() };
+        let volumes = ["", "srv", "srv/deep", "srv2", "#volumes/p9"];
+        let concerned = |path| volumes.map(|at| wanted(path).concerns(at.as_bytes()));
+        assert_eq!(concerned("srv/www"), [true, true, false, false, false]);
+        assert_eq!(concerned("/srv"), [true, true, true, false, false]);
+        assert_eq!(concerned("#volumes/p9/etc"), [true, false, false, false, true]);
+        assert_eq!(concerned("/"), [true; 5]);
+        assert_eq!(concerned("*/www"), [true; 5], "a glob may match anywhere");
+        assert!(Wanted::default().concerns(b"srv"), "nothing asked for is everything");
+    }
+}

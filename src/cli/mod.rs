@@ -49,7 +49,7 @@ Exit status:
   any                         130 interrupted
 
 IMAGE is a disk image or a block device; nothing is ever written to it. PATH is one of the server's own paths
-(/etc/fstab), followed over its mounts and symbolic links; p2:/etc/fstab names a volume explicitly.
+(/etc/fstab), followed over its mounts (bind mounts too) and symbolic links; p2:/etc/fstab names a volume explicitly.
 
 Example:
   offmount info testdata/server.img";

@@ -137,10 +137,11 @@ pub fn to_json<'a>(opened: &Opened, server: &'a Server) -> DiskRecord<'a> {
         options: lossy(&mount.options),
         volume: match mount.placed {
             Placed::On(volume) => Some(&server.volume(volume).name),
-            Placed::Nowhere(_) => None,
+            Placed::Bound(_) | Placed::Nowhere(_) => None,
         },
         reason: match &mount.placed {
             Placed::On(_) => None,
+            Placed::Bound(_) => Some("a bind mount: it shows a directory of the server"),
             Placed::Nowhere(reason) => Some(reason),
         },
     });
@@ -329,13 +330,16 @@ fn holds(volume: &Volume) -> String {
     }
 }
 
-/// The lines of the fstab that mean no volume of this disk.
+/// The lines of the fstab that mean no volume of this disk: nothing here, or a directory of the server.
 fn fstab(server: &Server) -> String {
     let mut text = String::new();
     for mount in server.mounts() {
-        let Placed::Nowhere(reason) = &mount.placed else { continue };
-        let (spec, at) = (name::escaped(&mount.spec), name::escaped(&mount.at));
-        let _ = writeln!(text, "fstab line {}: {spec} at {at} is not here: {reason}", mount.line);
+        let (line, spec, at) = (mount.line, name::escaped(&mount.spec), name::escaped(&mount.at));
+        let _ = match &mount.placed {
+            Placed::On(_) => continue,
+            Placed::Bound(_) => writeln!(text, "fstab line {line}: {at} shows {spec} (a bind mount)"),
+            Placed::Nowhere(reason) => writeln!(text, "fstab line {line}: {spec} at {at} is not here: {reason}"),
+        };
     }
     text
 }

@@ -64,15 +64,26 @@ impl Line {
     pub(super) fn concerns_files(&self) -> bool {
         let foreign =
             |kind: &[u8]| FOREIGN.iter().any(|foreign| foreign.as_bytes() == kind) || kind.starts_with(b"fuse");
-        let binds = |option: &[u8]| option == b"bind" || option == b"rbind";
-        // No kernel mounts at a path that leads upwards, and no destination has room for one.
-        let is_plain = |name: &[u8]| name != b".." && !name.contains(&0);
-        self.at.starts_with(b"/")
-            && self.at.split(|&b| b == b'/').all(is_plain)
-            && !foreign(&self.kind)
-            && !self.options.split(|&b| b == b',').any(binds)
-            && !self.spec.contains(&b'@')
+        is_plain(&self.at) && !foreign(&self.kind) && !self.is_bind() && !self.spec.contains(&b'@')
     }
+
+    /// The directory of the server that a bind mount shows at another place. One that shows what is below itself
+    /// leads nowhere else.
+    pub(super) fn bound(&self) -> Option<Vec<u8>> {
+        let source = shortest(&self.spec);
+        let within = source.strip_prefix(&self.at[..]).is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
+        (self.is_bind() && is_plain(&self.at) && is_plain(&source) && self.at != b"/" && !within).then_some(source)
+    }
+
+    fn is_bind(&self) -> bool {
+        self.options.split(|&b| b == b',').any(|option| option == b"bind" || option == b"rbind")
+    }
+}
+
+/// True for an absolute path that no kernel refuses to mount at, and that every destination has room for: none that
+/// leads upwards.
+fn is_plain(path: &[u8]) -> bool {
+    path.starts_with(b"/") && path.split(|&b| b == b'/').all(|name| name != b".." && !name.contains(&0))
 }
 
 /// The lines of an fstab. Those of fewer than two fields are none.
@@ -150,5 +161,16 @@ mod tests {
         }
         assert!(!concerned(b"/srv /export ext4 ro,bind"));
         assert!(!concerned(b"user@host:/ /mnt fuse.sshfs ro"));
+    }
+
+    #[test]
+    fn bind_mounts_show_a_directory_elsewhere() {
+        let bound = |line: &[u8]| parse(line)[0].bound();
+        assert_eq!(bound(b"/srv//www/ /var/www none bind"), Some(b"/srv/www".to_vec()));
+        assert_eq!(bound(b"/srv /export ext4 ro,rbind"), Some(b"/srv".to_vec()));
+        for line in ["/srv /srv none bind", "/srv/www /srv none bind", "srv /export none bind", "/srv /export ext4 ro"]
+        {
+            assert_eq!(bound(line.as_bytes()), None, "{line}");
+        }
     }
 }

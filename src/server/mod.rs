@@ -74,8 +74,8 @@ impl Server {
         self.root
     }
 
-    /// What the fstab says of files, parents before what is mounted below them. Swap, network filesystems, bind mounts
-    /// and the kernel's own are left out.
+    /// What the fstab says of files, parents before what is mounted below them. Swap, network filesystems and the
+    /// kernel's own are left out.
     pub fn mounts(&self) -> &[Mount] {
         &self.mounts
     }

@@ -26,6 +26,8 @@ pub struct Mount {
 pub enum Placed {
     /// Index into [`Disk::volumes`].
     On(usize),
+    /// None: it shows a directory of the server, of this path, at another place (a bind mount).
+    Bound(Vec<u8>),
     /// None of them: why, in a few words.
     Nowhere(String),
 }
@@ -33,7 +35,7 @@ pub enum Placed {
 /// The mounts of a server whose fstab has `lines` and whose root is the volume `root`, in the order a boot would
 /// make them: parents before what is mounted below them.
 pub(super) fn mounts(lines: Vec<Line>, root: usize, disk: &Disk) -> Vec<Mount> {
-    let lines: Vec<Line> = lines.into_iter().filter(Line::concerns_files).collect();
+    let lines: Vec<Line> = lines.into_iter().filter(|line| line.concerns_files() || line.bound().is_some()).collect();
     let this_disk = this_disk(&lines);
     let mut mounts: Vec<Mount> = lines
         .iter()
@@ -44,7 +46,11 @@ pub(super) fn mounts(lines: Vec<Line>, root: usize, disk: &Disk) -> Vec<Mount> {
             options: line.options.clone(),
             line: line.number,
             // The fstab stands on the root, whatever its line says.
-            placed: if line.at == b"/" { Placed::On(root) } else { place(line, disk, this_disk) },
+            placed: match line.bound() {
+                Some(directory) => Placed::Bound(directory),
+                None if line.at == b"/" => Placed::On(root),
+                None => place(line, disk, this_disk),
+            },
         })
         .collect();
     mounts.sort_by_key(|mount| depth(&mount.at));

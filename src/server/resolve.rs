@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::source::SourceGone;
 use crate::tree::{ItemId, LOST, ROOT};
 
-/// Symbolic links followed in one path, as Linux does.
+/// Symbolic links, and bind mounts, followed in one path, as Linux does.
 const MAX_LINKS: usize = 40;
 
 /// Longest target of a symbolic link, in bytes (`PATH_MAX`).
@@ -41,7 +41,7 @@ pub enum Unresolved {
     NotFound(Vec<u8>),
     /// Something on the way is not a directory.
     NotADirectory(Vec<u8>),
-    /// More than 40 symbolic links.
+    /// More than 40 symbolic links and bind mounts.
     TooManyLinks(Vec<u8>),
     /// No volume has this name.
     NoSuchVolume(Vec<u8>),
@@ -65,7 +65,7 @@ impl fmt::Display for Unresolved {
         match self {
             Unresolved::NotFound(at) => write!(f, "{}: no such file or directory", path(at)),
             Unresolved::NotADirectory(at) => write!(f, "{}: not a directory", path(at)),
-            Unresolved::TooManyLinks(at) => write!(f, "{}: too many symbolic links", path(at)),
+            Unresolved::TooManyLinks(at) => write!(f, "{}: too many symbolic links or bind mounts", path(at)),
             Unresolved::NoSuchVolume(name) => write!(f, "no volume is named {}", path(name)),
             Unresolved::NoRoot => f.write_str("no root filesystem was found: name the volume, as in p2:/etc"),
             Unresolved::NotRead(volume) => write!(f, "volume {volume} holds no filesystem that is read"),
@@ -153,14 +153,17 @@ impl Walk<'_> {
                 }
                 continue;
             }
+            if let Some(directory) = self.bound_at(&name) {
+                self.count_link()?;
+                self.steps.truncate(1);
+                todo.extend(components(&directory).into_iter().rev());
+                continue;
+            }
             let step = self.enter(name)?;
             self.steps.push(step);
             let is_last = todo.is_empty() && !path.ends_with(b"/");
             let Some(target) = self.link_target()?.filter(|_| !is_last || follow_last) else { continue };
-            self.links += 1;
-            if self.links > MAX_LINKS {
-                return Err(Unresolved::TooManyLinks(self.named()));
-            }
+            self.count_link()?;
             self.steps.pop();
             if target.starts_with(b"/") {
                 self.steps.truncate(1);
@@ -204,14 +207,32 @@ impl Walk<'_> {
     }
 
     fn mounted_at(&self, name: &[u8]) -> Option<usize> {
-        if !self.over_mounts {
-            return None;
-        }
-        let at = join(self.here(), name);
-        self.server.mounts.iter().rev().find_map(|mount| match mount.placed {
-            Placed::On(volume) if mount.at == at => Some(volume),
+        self.mounts_at(name).into_iter().find_map(|placed| match placed {
+            Placed::On(volume) => Some(*volume),
             _ => None,
         })
+    }
+
+    /// The directory that a bind mount shows here.
+    fn bound_at(&self, name: &[u8]) -> Option<Vec<u8>> {
+        self.mounts_at(name).into_iter().find_map(|placed| match placed {
+            Placed::Bound(directory) => Some(directory.clone()),
+            _ => None,
+        })
+    }
+
+    /// What the fstab mounts at `name`, the last first.
+    fn mounts_at(&self, name: &[u8]) -> Vec<&Placed> {
+        if !self.over_mounts {
+            return Vec::new();
+        }
+        let at = join(self.here(), name);
+        self.server.mounts.iter().rev().filter(|mount| mount.at == at).map(|mount| &mount.placed).collect()
+    }
+
+    fn count_link(&mut self) -> Result<(), Unresolved> {
+        self.links += 1;
+        if self.links > MAX_LINKS { Err(Unresolved::TooManyLinks(self.named())) } else { Ok(()) }
     }
 
     /// Looks a name up in the directory itself.
