@@ -25,8 +25,10 @@ struct Suspect {
     items: Vec<u32>,
     /// How many of them there are beyond the node's links; none where there is no node.
     beyond: usize,
-    /// What is too much stands in damaged directories, and nothing speaks against the node.
+    /// What is too much stands in damaged directories.
     damaged: bool,
+    /// Nothing speaks against the node and its number of links.
+    sound: bool,
 }
 
 impl Builder {
@@ -100,8 +102,9 @@ impl Builder {
         let Some(first) = left.first().filter(|_| suspect.items.len() - left.len() < suspect.beyond) else { return };
         // The same name in two directories shows a block of a directory that was written twice: either leads to the node.
         let name = |item: &u32| self.items[*item as usize].name(&self.names);
-        let is_another_s = left.iter().any(|item| name(item) != name(first));
-        if suspect.damaged || is_another_s && lost.contains(&self.items[*first as usize].kind) {
+        let is_another_s = suspect.damaged || left.iter().any(|item| name(item) != name(first));
+        let something_lost_its_name = lost.contains(&self.items[*first as usize].kind);
+        if suspect.damaged && suspect.sound || is_another_s && something_lost_its_name {
             left.into_iter().for_each(|item| self.items[item as usize].trust = Trust::Doubtful);
         }
     }
@@ -131,7 +134,7 @@ impl Builder {
         let is_damaged = |item: &u32| self.items[*item as usize].trust >= Trust::Unproven;
         let damaged: Vec<u32> = names.iter().copied().filter(is_damaged).collect();
         let Some(node) = node else {
-            return (!damaged.is_empty()).then_some(Suspect { items: damaged, beyond: 0, damaged: true });
+            return (!damaged.is_empty()).then_some(Suspect { items: damaged, beyond: 0, damaged: true, sound: true });
         };
         let beyond = names.len().checked_sub(node.links as usize).filter(|beyond| *beyond > 0)?;
         if node.kind == Kind::Directory {
@@ -140,6 +143,6 @@ impl Builder {
         // What stands in sound directories is no more than it may be.
         let accounts = damaged.len() >= beyond;
         let items = if accounts { damaged } else { names };
-        Some(Suspect { items, beyond, damaged: accounts && node.trust == Trust::Intact })
+        Some(Suspect { items, beyond, damaged: accounts, sound: node.trust == Trust::Intact })
     }
 }

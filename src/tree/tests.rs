@@ -33,6 +33,7 @@ struct Dir {
 struct Memory {
     dirs: BTreeMap<u64, Dir>,
     others: BTreeMap<u64, Kind>,
+    unproven: BTreeSet<u64>,
     known: BTreeMap<u64, Known>,
     salvaged: AtomicBool,
 }
@@ -50,6 +51,12 @@ impl Memory {
 
     fn file(mut self, id: u64) -> Self {
         self.others.insert(id, Kind::File);
+        self
+    }
+
+    /// The checksum of its record is wrong: so may be its number of links.
+    fn unproven(mut self, id: u64) -> Self {
+        self.unproven.insert(id);
         self
     }
 
@@ -137,7 +144,7 @@ impl FileSystem for Memory {
             times: Times::default(),
             device: None,
             encrypted: false,
-            trust: Trust::Intact,
+            trust: if self.unproven.contains(&id.0) { Trust::Unproven } else { Trust::Intact },
         }))
     }
     fn entries(&self, dir: &Node, visit: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<Judged<()>, SourceGone> {
@@ -298,6 +305,15 @@ fn too_many_names_are_doubtful_only_in_damaged_directories_or_if_a_node_is_lost(
     assert_eq!(fs.listing(), "a 11 intact\nd 3 intact\nd/b 11 intact");
     let fs = Memory::new().dir(3, 2).file(11).entry(2, "a", 11).entry(2, "d", 3).entry(3, "b", 11).refuted(3);
     assert_eq!(fs.listing(), "a 11 intact\nd 3 intact\nd/b 11 doubtful");
+}
+
+#[test]
+fn a_name_too_many_of_an_unproven_node_is_doubtful_if_another_lost_its_name() {
+    let fs = || Memory::new().dir(3, 2).file(11).unproven(11).entry(2, "a", 11).entry(2, "d", 3).entry(3, "b", 11);
+    assert_eq!(fs().refuted(3).listing(), "a 11 intact\nd 3 intact\nd/b 11 unproven");
+    // 9 and 10 are as near to 11 as each other.
+    let lost = "#lost - intact\n#lost/10 10 renamed\n#lost/9 9 renamed\n";
+    assert_eq!(fs().refuted(3).file(9).file(10).listing(), format!("{lost}a 11 intact\nd 3 intact\nd/b 11 doubtful"));
 }
 
 #[test]

@@ -55,11 +55,11 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
     let entries = entries(block_size, &traces.named);
     let Some(inode_size) = vote_inode_size(&pairs, block_size) else { return Ok(None) };
     let base = superblock(source.len(), block_size, inode_size, dirs, &pairs);
-    let mut tried = Tried { source, entries: &entries, kinds: HashMap::new() };
+    let mut tried = Tried { source, entries: &entries, found: HashMap::new() };
     let mut ranked: Vec<(usize, Geometry, Superblock)> = Vec::new();
     for per_group in possible_group_sizes(&pairs, block_size, inode_size) {
         let Some((geometry, sb)) = supposed(source.len(), &base, per_group, &pairs) else { continue };
-        let (right, _) = tried.right(&geometry, None)?;
+        let right = tried.count(&geometry, None)?.right;
         let rank = ranked.partition_point(|(other, ..)| *other >= right);
         if rank < MOST_PLACED {
             ranked.insert(rank, (right, geometry, sb));
@@ -70,7 +70,7 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
     let mut best: Option<(usize, Geometry, Superblock)> = None;
     for (_, mut geometry, sb) in ranked {
         place_rest(source, &mut geometry, &mut tried)?;
-        let (right, _) = tried.right(&geometry, None)?;
+        let right = tried.count(&geometry, None)?.right;
         if best.as_ref().is_none_or(|(most, ..)| right > *most) {
             best = Some((right, geometry, sb));
         }
@@ -245,12 +245,12 @@ fn place_rest(source: &Source, geometry: &mut Geometry, tried: &mut Tried<'_>) -
         let mut best: Option<(usize, BlockNr)> = None;
         for table in supposed.into_iter().chain(layout::candidates(geometry, nr, 0)) {
             geometry.groups[nr.0 as usize].inode_table = Some(table);
-            let (right, all) = tried.right(geometry, Some(nr))?;
-            let proved = right == 0 && tables::holds_inodes(source, geometry, nr, table)? == Some(true);
+            let counted = tried.count(geometry, Some(nr))?;
+            let proved = counted.right == 0 && tables::holds_inodes(source, geometry, nr, table)? == Some(true);
             let votes = if proved {
                 1
-            } else if right * 10 >= all * 9 {
-                right
+            } else if counted.bear_it_out() {
+                counted.right
             } else {
                 0
             };
@@ -318,46 +318,85 @@ struct Tried<'s> {
     source: &'s Source,
     /// By number.
     entries: &'s [TypedEntry],
-    kinds: HashMap<(u64, u32), Option<Kind>>,
+    found: HashMap<(u64, u32), Found>,
+}
+
+/// What lies where an entry leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Found {
+    /// Nothing is left to tell.
+    Nothing,
+    /// No inode.
+    Garbage,
+    /// An inode that was never used.
+    Unused,
+    /// An inode of this kind, in use or deleted.
+    Used(Kind),
+}
+
+/// To what the entries lead.
+#[derive(Default)]
+struct Counted {
+    /// Inodes of the kind that the entry says.
+    right: usize,
+    /// Sound inodes of another kind.
+    wrong: usize,
+    /// No inodes, or no place.
+    garbage: usize,
+}
+
+impl Counted {
+    /// True if hardly a sound inode speaks against the place; damaged ones say little.
+    fn bear_it_out(&self) -> bool {
+        self.right * 10 >= (self.right + self.wrong) * 9 && self.right >= self.wrong + self.garbage
+    }
 }
 
 impl Tried<'_> {
-    /// How many of the entries (of one group) lead to an inode of the kind they say, and to how many anything is left.
-    fn right(&mut self, geometry: &Geometry, group: Option<GroupNr>) -> Result<(usize, usize), SourceGone> {
-        let (mut right, mut all) = (0, 0);
+    /// To what the entries (of one group) lead.
+    fn count(&mut self, geometry: &Geometry, group: Option<GroupNr>) -> Result<Counted, SourceGone> {
+        let mut counted = Counted::default();
         let first = |group: GroupNr| self.entries.partition_point(|&(nr, _)| nr < geometry.inode_at(group, 0).0);
         let range = group.map_or(0..self.entries.len(), |group| first(group)..first(GroupNr(group.0 + 1)));
         for &(nr, kind) in &self.entries[range] {
             let Some(offset) = geometry.inode_offset(InodeNr(nr)) else {
-                all += 1;
+                counted.garbage += 1;
                 continue;
             };
-            let found = match self.kinds.get(&(offset, nr)) {
+            let found = match self.found.get(&(offset, nr)) {
                 Some(found) => *found,
                 None => {
-                    let found = kind_at(self.source, geometry, InodeNr(nr), offset)?;
-                    self.kinds.insert((offset, nr), found);
+                    let found = found_at(self.source, geometry, InodeNr(nr), offset)?;
+                    self.found.insert((offset, nr), found);
                     found
                 }
             };
-            all += usize::from(found.is_some());
-            right += usize::from(found == Some(KINDS[usize::from(kind)]));
+            match found {
+                Found::Used(found) if found == KINDS[usize::from(kind)] => counted.right += 1,
+                Found::Used(_) | Found::Unused => counted.wrong += 1,
+                Found::Garbage => counted.garbage += 1,
+                Found::Nothing => {}
+            }
         }
-        Ok((right, all))
+        Ok(counted)
     }
 }
 
-/// The kind of the inode at `offset`, in use or deleted; unknown where there is none, `None` where nothing is left to tell.
-fn kind_at(source: &Source, geometry: &Geometry, nr: InodeNr, offset: u64) -> Result<Option<Kind>, SourceGone> {
-    let Some(bytes) = read_whole(&**source, offset, geometry.inode_size as usize)? else { return Ok(None) };
+/// What lies at `offset`, where inode `nr` is supposed to be.
+fn found_at(source: &Source, geometry: &Geometry, nr: InodeNr, offset: u64) -> Result<Found, SourceGone> {
+    let Some(bytes) = read_whole(&**source, offset, geometry.inode_size as usize)? else { return Ok(Found::Nothing) };
     let inode: Inode = padded(&bytes);
     let sound = match record::judge(geometry, nr, &bytes) {
-        Verdict::Blank => return Ok(None),
+        Verdict::Blank => return Ok(Found::Nothing),
         Verdict::Proved => true,
         Verdict::Plausible => !geometry.has_checksums() && record::faults(geometry, &bytes) == 0,
         _ => false,
     };
     // A deleted inode keeps its kind, and stale blocks of names its name.
-    let was_used = sound && (inode.i_links_count.get() > 0 || inode.i_dtime.get() != 0);
-    Ok(Some(if was_used { Kind::from_mode(inode.i_mode.get().into()) } else { Kind::Unknown }))
+    let was_used = inode.i_links_count.get() > 0 || inode.i_dtime.get() != 0;
+    Ok(match (sound, was_used) {
+        (false, _) => Found::Garbage,
+        (true, false) => Found::Unused,
+        (true, true) => Found::Used(Kind::from_mode(inode.i_mode.get().into())),
+    })
 }
