@@ -72,7 +72,10 @@ pub fn mend_size(source: &Source, geometry: &mut Geometry) -> Result<Option<Stri
         Geometry { descriptor_size: if geometry.descriptor_size == 64 { 32 } else { 64 }, ..geometry.clone() };
     let (now, then) =
         (Descriptors::read(&**source, geometry, Copy::Primary)?, Descriptors::read(&**source, &other, Copy::Primary)?);
-    if fitting(geometry, &now) >= fitting(&other, &then) {
+    // Where all are damaged, what lies there may look like one or two.
+    let fitting_then = fitting(&other, &then);
+    let most = geometry.group_count().min(MOST_FITTING) as usize;
+    if fitting(geometry, &now) >= fitting_then || fitting_then * 2 < most {
         return Ok(None);
     }
     let descriptors: Vec<_> = (0..other.group_count()).map(|nr| then.get(&other, GroupNr(nr))).collect();
@@ -195,9 +198,11 @@ fn by_copies(
     let primary = copies[0].get(geometry, nr).map(|raw| raw.decode().inode_table());
     let mut ranked: Vec<(u64, (u32, Group))> = votes.into_iter().collect();
     ranked.sort_by_key(|(_, (votes, _))| std::cmp::Reverse(*votes));
-    for (table, (_, group)) in ranked {
-        // Agreement is no proof: damage may be copied. The contents may object.
-        if tables::holds_inodes(source, geometry, nr, BlockNr(table))? != Some(false) {
+    for (table, (votes, group)) in ranked {
+        // Agreement is no proof: damage may be copied. The contents may object; where a checksum is right, only if they say
+        // whose they are.
+        let told = tables::look(source, geometry, nr, BlockNr(table))?;
+        if told.verdict() != Some(false) || votes >= PROVED && !told.is_another_s() {
             return Ok(Some((group, primary == Some(table))));
         }
     }
@@ -228,7 +233,7 @@ fn place_by_layout(
     Ok(())
 }
 
-/// The first place where the contents bear out that a group's table is there, with true; else the first where they do not
+/// The place where the contents bear out best that a group's table is there, with true; else the first where they do not
 /// object.
 fn likeliest(
     source: &Source,
@@ -236,15 +241,18 @@ fn likeliest(
     nr: GroupNr,
     reserved: u16,
 ) -> Result<Option<(BlockNr, bool)>, SourceGone> {
-    let mut untold = None;
+    let (mut untold, mut best) = (None, None);
     for table in layout::candidates(geometry, nr, reserved) {
-        match tables::holds_inodes(source, geometry, nr, table)? {
-            Some(true) => return Ok(Some((table, true))),
-            Some(false) => {}
+        let told = tables::look(source, geometry, nr, table)?;
+        match told.verdict() {
+            // The journal holds copies of tables, parts of which may lie as if one began there.
+            Some(true) if told.is_undisputed() => return Ok(Some((table, true))),
+            Some(true) if best.is_none_or(|(right, _)| told.right > right) => best = Some((told.right, table)),
             None => untold = untold.or(Some((table, false))),
+            _ => {}
         }
     }
-    Ok(untold)
+    Ok(best.map(|(_, table)| (table, true)).or(untold))
 }
 
 fn take_table(geometry: &mut Geometry, nr: GroupNr, table: Option<BlockNr>, tally: &mut Tally) {

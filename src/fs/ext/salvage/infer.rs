@@ -41,7 +41,10 @@ struct Pair {
     extents: bool,
 }
 
-/// The number that an entry names, and the type it records.
+/// What speaks for a number of inodes per group: entries that lead to what they name, and pairs that agree.
+type Rank = (usize, usize);
+
+/// The number that an entry names, and the type it records; 0 for none.
 type TypedEntry = (u32, u8);
 
 /// What can be said of a filesystem that has lost all its superblocks; `None` where too few directories were found.
@@ -56,13 +59,13 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
     let Some(inode_size) = vote_inode_size(&pairs, block_size) else { return Ok(None) };
     let base = superblock(source.len(), block_size, inode_size, dirs, &pairs);
     let mut tried = Tried { source, entries: &entries, found: HashMap::new() };
-    let mut ranked: Vec<(usize, Geometry, Superblock)> = Vec::new();
-    for per_group in possible_group_sizes(&pairs, block_size, inode_size) {
+    let mut ranked: Vec<(Rank, Geometry, Superblock)> = Vec::new();
+    for (per_group, agreeing) in possible_group_sizes(&pairs, block_size, inode_size) {
         let Some((geometry, sb)) = supposed(source.len(), &base, per_group, &pairs) else { continue };
-        let right = tried.count(&geometry, None)?.right;
-        let rank = ranked.partition_point(|(other, ..)| *other >= right);
-        if rank < MOST_PLACED {
-            ranked.insert(rank, (right, geometry, sb));
+        let rank = (tried.count(&geometry, None)?.right, agreeing);
+        let place = ranked.partition_point(|(other, ..)| *other >= rank);
+        if place < MOST_PLACED {
+            ranked.insert(place, (rank, geometry, sb));
             ranked.truncate(MOST_PLACED);
         }
     }
@@ -191,8 +194,8 @@ fn fill(sb: &mut Superblock, len: u64, block_size: u64, inode_size: u16, inodes_
     sb.s_inodes_count.set(u32::try_from(groups * u64::from(inodes_per_group)).unwrap_or(u32::MAX));
 }
 
-/// Numbers of inodes per group that no two pairs contradict, the largest first.
-fn possible_group_sizes(pairs: &[Pair], block_size: u64, inode_size: u64) -> Vec<u32> {
+/// Numbers of inodes per group that hardly a pair contradicts, the largest first, and how many pairs agree on each.
+fn possible_group_sizes(pairs: &[Pair], block_size: u64, inode_size: u64) -> Vec<(u32, usize)> {
     let per_block = (block_size / inode_size).max(1) as u32;
     let step = per_block.max(8);
     // Where a table would begin if number 1 were in it: pairs of one group agree on it.
@@ -201,10 +204,10 @@ fn possible_group_sizes(pairs: &[Pair], block_size: u64, inode_size: u64) -> Vec
         let groups = pairs.chunk_by(|one, two| (one.nr - 1) / size == (two.nr - 1) / size);
         let agreeing: usize = groups.map(|group| most_common(group.iter().map(line))).sum();
         // Old and foreign records are among them, and copies in the journal: most have to agree.
-        agreeing * 5 >= pairs.len() * 4
+        (agreeing * 5 >= pairs.len() * 4).then_some((size, agreeing))
     };
     let sizes = (step..=(8 * block_size) as u32).rev().step_by(step as usize);
-    sizes.filter(|&size| possible(size)).collect()
+    sizes.filter_map(possible).collect()
 }
 
 /// How often the most common of some values occurs.
@@ -372,7 +375,7 @@ impl Tried<'_> {
                 }
             };
             match found {
-                Found::Used(found) if found == KINDS[usize::from(kind)] => counted.right += 1,
+                Found::Used(found) if kind == 0 || found == KINDS[usize::from(kind)] => counted.right += 1,
                 Found::Used(_) | Found::Unused => counted.wrong += 1,
                 Found::Garbage => counted.garbage += 1,
                 Found::Nothing => {}

@@ -18,7 +18,7 @@ const MOST: usize = 2048;
 /// Directories that have to agree.
 const FEWEST: usize = 2;
 /// Sizes of inodes that mkfs makes.
-const INODE_SIZES: [u64; 2] = [128, 256];
+const INODE_SIZES: [u64; 4] = [128, 256, 512, 1024];
 
 /// What fits one another: bytes missing, the size of inodes, and where the table's first record would lie.
 type Fit = (u64, u64, i64);
@@ -31,7 +31,9 @@ pub fn missing(len: u64, traces: &Traces) -> u64 {
     let mut votes: BTreeMap<Fit, usize> = BTreeMap::new();
     for dir in traces.dirs.iter().filter(|dir| dir.at.is_multiple_of(block)).take(MOST) {
         for inode in &inodes {
-            for fit in INODE_SIZES.into_iter().filter_map(|size| fit(block, dir, inode, size)) {
+            for fit in
+                INODE_SIZES.into_iter().filter(|size| *size < block).filter_map(|size| fit(block, dir, inode, size))
+            {
                 *votes.entry(fit).or_default() += 1;
             }
         }

@@ -57,7 +57,7 @@ pub struct DirInode {
 pub struct Named {
     /// Its number.
     pub nr: u32,
-    /// Its kind, as entries record it.
+    /// Its kind, as entries record it; 0 where they record none.
     pub kind: u8,
     /// Which of [`BLOCK_SIZES`] the block can have.
     pub ends: u8,
@@ -191,7 +191,7 @@ fn named(bytes: &[u8], chain: &Chain) -> Vec<Named> {
         if len < 8 {
             break;
         }
-        if entry.inode.get() > 10 && (1..=7).contains(&entry.file_type) {
+        if entry.inode.get() > 10 && (!chain.typed || (1..=7).contains(&entry.file_type)) {
             named.push(Named { nr: entry.inode.get(), kind: entry.file_type, ends: chain.sound_ends });
         }
         offset += len;
