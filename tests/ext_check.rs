@@ -159,6 +159,34 @@ fn what_damage_costs_is_told() {
 }
 
 #[test]
+fn what_waits_in_a_journal_is_judged_as_a_replay_leaves_it() {
+    let scratch = Scratch::new();
+    let zeros = scratch.join("zeros");
+    fs::write(&zeros, [0; 2 * 1024]).expect("a file");
+    for (n, mkfs) in ["-t ext3 -b 1024", "-t ext4 -b 1024", "-t ext4 -b 1024 -O ^64bit"].iter().enumerate() {
+        let image = volume(&scratch, &format!("waits-{n}"), mkfs);
+        // Bitmaps that call everything free wait to be written.
+        let block = |structure| poke::span(&image, structure).start / 1024;
+        let (blocks, inodes) = (block("bitmap 0 block"), block("bitmap 0 inode"));
+        debugfs(&image, &format!("jo\njw -b {blocks},{inodes} {}\njc\n", zeros.display()));
+        let said = problems(&scratch, &image, "-fn", &problem_names());
+        assert!(!said.contains("PR_5_BLOCK_BITMAP_HEADER"), "e2fsck -fn judges what will be overwritten: {said:?}");
+        let replayed = scratch.copy_of(&image, &format!("replayed-{n}"));
+        debugfs(&replayed, "jr\n");
+        let said = problems(&scratch, &replayed, "-fn", &problem_names());
+        assert!(said.contains("PR_5_BLOCK_BITMAP_HEADER") && said.contains("PR_5_INODE_BITMAP_HEADER"), "{said:?}");
+        let ids = |image| {
+            let (code, findings) = check(image);
+            assert_eq!(code, 4, "mke2fs {mkfs}");
+            findings.into_iter().map(|(id, ..)| id).filter(|id| id != "ext-journal-replayed").collect::<BTreeSet<_>>()
+        };
+        let found = ids(&image);
+        assert_eq!(found, ids(&replayed), "mke2fs {mkfs}");
+        assert!(found.contains("ext-bitmap-blocks-used") && found.contains("ext-bitmap-inodes-used"), "{found:?}");
+    }
+}
+
+#[test]
 fn a_table_that_can_not_be_read_costs_the_files_that_its_bitmap_knows() {
     let scratch = Scratch::new();
     let image = volume(&scratch, "image", "-t ext2 -b 1024");

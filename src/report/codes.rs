@@ -42,6 +42,19 @@ pub fn paragraph(code: Code) -> String {
     text
 }
 
+/// Where the verdict of e2fsck can not be compared as it is.
+const BESIDE_E2FSCK: &str = "
+## Beside e2fsck
+
+- A journal waits to be replayed: `e2fsck -fn` judges the volume as it lies, and so blocks that a replay will overwrite;
+  offmount judges what the replay leaves. To compare, replay the journal of a copy: `debugfs -w -R journal_run COPY`, then
+  `e2fsck -fn COPY`. `e2fsck -fy -E journal_only COPY` (1.47.0) does not serve: it replays, and goes on to repair.
+- `e2fsck -fn` ends with 0 after some problems that `e2fsck -fy` mends: counts of the superblock, checksums of group
+  descriptors, extent trees that could be smaller. They are warnings or notes here, and a volume that has no others is
+  called clean.
+- Two of its own test images make `e2fsck -fn` print without end; offmount ends on them, with what it found.
+";
+
 /// Every code of the program as one page of Markdown.
 pub fn page() -> String {
     let mut text = String::from(
@@ -50,6 +63,7 @@ pub fn page() -> String {
          usual way. Where `e2fsck -fn` gives up before it comes to a finding, that names no problem of e2fsck, and is \
          `unreached` in JSON.\n\nThis page is made by `offmount explain --all`.\n",
     );
+    text.push_str(BESIDE_E2FSCK);
     for (heading, codes) in tables() {
         let _ = write!(text, "\n## {heading}\n");
         for code in codes {
