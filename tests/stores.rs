@@ -54,8 +54,8 @@ impl Case {
 
     fn offmount(&self, settings: &[(&str, &str)]) -> Command {
         let mut command = system(env!("CARGO_BIN_EXE_offmount"));
-        for (name, _) in
-            std::env::vars().filter(|(name, _)| ["AWS_", "ST_", "OS_"].iter().any(|it| name.starts_with(it)))
+        for (name, _) in std::env::vars()
+            .filter(|(name, _)| ["AWS_", "ST_", "OS_", "AZURE_", "GOOGLE_"].iter().any(|it| name.starts_with(it)))
         {
             command.env_remove(name);
         }
@@ -244,6 +244,48 @@ fn s3_of_s3rver() {
     case.is_in(&format!(
         ":s3,provider=Other,access_key_id=S3RVER,secret_access_key=S3RVER,endpoint='{endpoint}',force_path_style=true:bucket"
     ));
+}
+
+/// The key of the account that every Azurite has (Azure documentation, "Use the Azurite emulator").
+const AZURITE_KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+#[test]
+fn azure_of_azurite() {
+    let case = Case::new();
+    let Some(server) = servers::azurite(&case.scratch.dir("served")) else { return };
+    let endpoint = format!("http://127.0.0.1:{}/devstoreaccount1", server.port);
+    let settings = [
+        ("AZURE_STORAGE_ENDPOINT", &*endpoint),
+        ("AZURE_STORAGE_ACCOUNT_NAME", "devstoreaccount1"),
+        ("AZURE_STORAGE_ACCOUNT_KEY", AZURITE_KEY),
+    ];
+    let refused = |settings: &[(&str, &str)], words: &[&str]| {
+        let ran = run(&mut case.copy("az://some/x", settings), b"").exits(2);
+        words.iter().for_each(|word| assert!(ran.stderr.contains(word), "{ran:?}"));
+    };
+    refused(&[], &["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"]);
+    refused(&settings[..2], &["no credentials", "AZURE_STORAGE_ACCOUNT_KEY"]);
+    refused(&settings, &["no container some", "az storage container create --name some"]);
+    let wrong = [settings[0], settings[1], ("AZURE_STORAGE_ACCOUNT_KEY", "d3Jvbmc=")];
+    refused(&wrong, &["AZURE_STORAGE_ACCOUNT_KEY", "clock"]);
+
+    let remote = format!(":azureblob,use_emulator=true,encoding=Slash,endpoint='{endpoint}':");
+    run(rclone().args(["mkdir", &format!("{remote}some")]), b"").exits(0);
+    case.copies_twice("az://some/whole", &settings);
+    case.is_in(&format!("{remote}some/whole"));
+    case.survives_kills("az://some/killed", &settings);
+    case.is_in(&format!("{remote}some/killed"));
+}
+
+#[test]
+fn google_tells_what_it_wants_to_know() {
+    let case = Case::new();
+    let refused = |settings: &[(&str, &str)], words: &[&str]| {
+        let ran = run(&mut case.copy("gs://some/x", settings), b"").exits(2);
+        words.iter().for_each(|word| assert!(ran.stderr.contains(word), "{ran:?}"));
+    };
+    refused(&[], &["GOOGLE_APPLICATION_CREDENTIALS", "gcloud auth application-default login"]);
+    refused(&[("GOOGLE_APPLICATION_CREDENTIALS", "/not/there.json")], &["Google Cloud Storage", "/not/there.json"]);
 }
 
 /// Waits until a copy to `folder` has brought its first file.

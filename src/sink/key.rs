@@ -1,15 +1,15 @@
 //! Names of files as names in a store: text without control characters, from which the bytes can be had back.
 //!
-//! A byte that is not part of UTF-8 text, and a control character, is written as `%` and two hexadecimal digits. So is a
-//! `%` that already has such digits after it; every other character stays as it is. The rule needs no list of what was
-//! changed: [`decode`] is the exact inverse of [`encode`].
+//! A byte that is not part of UTF-8 text, a control character and a backslash, which Azure takes for a slash, are written as
+//! `%` and two hexadecimal digits. So is a `%` that already has such digits after it; every other character stays as it is.
+//! The rule needs no list of what was changed: [`decode`] is the exact inverse of [`encode`].
 
 use std::borrow::Cow;
 
 /// The name in a store of a path.
 pub fn encode(path: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(path)
-        && !text.chars().any(char::is_control)
+        && !text.chars().any(is_no_part_of_a_key)
         && !has_escape(path)
     {
         return Cow::Borrowed(text);
@@ -20,7 +20,7 @@ pub fn encode(path: &[u8]) -> Cow<'_, str> {
         for c in chunk.valid().chars() {
             let mut bytes = [0; 4];
             let len = c.encode_utf8(&mut bytes).len();
-            if c.is_control() || (c == '%' && escaped(rest).is_some()) {
+            if is_no_part_of_a_key(c) || (c == '%' && escaped(rest).is_some()) {
                 bytes[..len].iter().for_each(|&b| escape(b, &mut key));
             } else {
                 key.push(c);
@@ -31,6 +31,10 @@ pub fn encode(path: &[u8]) -> Cow<'_, str> {
         rest = &rest[chunk.invalid().len()..];
     }
     Cow::Owned(key)
+}
+
+fn is_no_part_of_a_key(c: char) -> bool {
+    c.is_control() || c == '\\'
 }
 
 /// The path that has a name in a store.
@@ -105,7 +109,8 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_escaped() {
-        let pairs: [(&[u8], &str); 6] = [
+        let pairs: [(&[u8], &str); 7] = [
+            (b"a\\b", "a%5Cb"),
             (b"a\xffb", "a%FFb"),
             (b"a%FFb", "a%25FFb"),
             (b"new\nline", "new%0Aline"),

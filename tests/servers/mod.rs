@@ -136,23 +136,40 @@ fn pip(folder: &Path) -> bool {
 
 /// s3rver with a bucket `bucket`; key `S3RVER`, secret `S3RVER`. `None`, and said so, where it can not be installed.
 pub fn s3rver(directory: &Path) -> Option<Server> {
-    let folder = tools().join("s3rver");
-    let program = folder.join("node_modules/.bin/s3rver");
-    if !program.exists() {
-        std::fs::create_dir_all(&folder).expect("a folder for tools");
-        let mut npm = system("npm");
-        npm.args(["install", "--silent", "--no-fund", "--no-audit", "--prefix"]).arg(&folder).arg("s3rver");
-        let installed = npm.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if !installed.is_ok_and(|status| status.success()) {
-            skipped("s3rver can not be installed (npm install s3rver)");
-            return None;
-        }
-    }
+    let program = of_npm("s3rver", "s3rver")?;
     let port = free_ports(1);
     let mut command = Command::new(program);
     command.args(["--address", "127.0.0.1", "--no-vhost-buckets", "--configure-bucket", "bucket"]);
     command.args(["--port", &port.to_string(), "--directory"]).arg(directory);
     Some(Server::start(command, port))
+}
+
+/// Azurite, Microsoft's own stand-in for Azure Blob Storage, whose account and key all the world knows. `None`, and said
+/// so, where it can not be installed.
+pub fn azurite(directory: &Path) -> Option<Server> {
+    let program = of_npm("azurite", "azurite-blob")?;
+    let port = free_ports(1);
+    let mut command = Command::new(program);
+    command.args(["--silent", "--skipApiVersionCheck", "--blobHost", "127.0.0.1"]);
+    command.args(["--blobPort", &port.to_string(), "--location"]).arg(directory);
+    Some(Server::start(command, port))
+}
+
+/// A program of a package of npm's, installed where it is missing.
+fn of_npm(package: &str, program: &str) -> Option<PathBuf> {
+    let folder = tools().join(package);
+    let program = folder.join("node_modules/.bin").join(program);
+    if !program.exists() {
+        std::fs::create_dir_all(&folder).expect("a folder for tools");
+        let mut npm = system("npm");
+        npm.args(["install", "--silent", "--no-fund", "--no-audit", "--prefix"]).arg(&folder).arg(package);
+        let installed = npm.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if !installed.is_ok_and(|status| status.success()) {
+            skipped(&format!("{package} can not be installed (npm install {package})"));
+            return None;
+        }
+    }
+    Some(program)
 }
 
 /// Where programs that no Debian package holds are kept between runs.

@@ -7,6 +7,7 @@ use object_store::aws::AmazonS3Builder;
 use reqwest::Certificate;
 
 use super::ini::Ini;
+use super::service::is_machine_of;
 
 /// What is known of how to reach S3.
 #[derive(Default, Debug)]
@@ -20,9 +21,6 @@ pub struct Settings {
     /// A file of certificates of authorities that are trusted too.
     ca_bundle: Option<String>,
 }
-
-/// What to look at where nobody answers.
-pub const ADVICE: &str = "; look at the network, and at AWS_ENDPOINT_URL and AWS_REGION";
 
 /// Other ways to come by credentials, which the client library goes itself.
 const ELSEWHERE: [&str; 3] =
@@ -96,7 +94,7 @@ impl Settings {
     pub fn builder(&self) -> Result<AmazonS3Builder, String> {
         let mut builder = match (&self.access_key_id, &self.secret_access_key) {
             (Some(key), Some(secret)) => AmazonS3Builder::new().with_access_key_id(key).with_secret_access_key(secret),
-            _ if ELSEWHERE.iter().any(|name| std::env::var_os(name).is_some()) || is_on_ec2() => {
+            _ if ELSEWHERE.iter().any(|name| std::env::var_os(name).is_some()) || is_machine_of("Amazon EC2") => {
                 AmazonS3Builder::from_env()
             }
             _ => return Err(self.no_credentials()),
@@ -126,12 +124,6 @@ impl Settings {
             self.profile
         )
     }
-}
-
-/// True on a virtual machine of Amazon's, which can ask its host for credentials.
-fn is_on_ec2() -> bool {
-    let vendor = std::fs::read_to_string("/sys/class/dmi/id/sys_vendor").unwrap_or_default();
-    vendor.trim() == "Amazon EC2"
 }
 
 #[cfg(test)]

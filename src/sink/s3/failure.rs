@@ -5,48 +5,62 @@ use std::io;
 
 use object_store::Error;
 
+use super::service::Service;
 use crate::sink::{Failure, trust};
 
-/// Judges an error: by the code that the service gives (Amazon S3 API Reference, "Error responses"), else by the status.
-pub fn judge(error: &Error, bucket: &str) -> Failure {
+/// Judges an error: by the code that the service gives (Amazon S3 API Reference, "Error responses"; Azure Storage REST API
+/// Reference, "Common REST API error codes" and "Blob Storage error codes"), else by the status.
+pub fn judge(error: &Error, service: Service, bucket: &str) -> Failure {
     let text = chain(error);
     let code = element(&text, "Code").unwrap_or_default();
-    let gone = |why: String| Failure::Gone(io::Error::other(why));
+    let noun = service.noun();
     match code {
         "NoSuchBucket" | "ContainerNotFound" => gone(format!(
-            "there is no bucket {bucket}: make it first (aws s3 mb s3://{bucket}), or mend the URL or the endpoint"
+            "there is no {noun} {bucket}: make it first ({}), or mend the URL or the endpoint",
+            service.making(bucket)
         )),
         "RequestTimeTooSkewed" => gone(skew(&text)),
         "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken" | "AuthenticationFailed" => {
-            gone(format!(
-                "the store refuses the credentials ({code}): look at the access key, its secret and the region"
-            ))
+            gone(format!("the store refuses the credentials ({code}): {}", service.credentials()))
         }
-        "AccessDenied" | "AllAccessDisabled" | "AuthorizationFailure" => {
-            gone(format!("these credentials may not do this with the bucket {bucket} (AccessDenied)"))
-        }
+        "AccessDenied" | "AllAccessDisabled" | "AuthorizationFailure" | "AuthorizationPermissionMismatch" => gone(
+            format!("these credentials may not do this with the {noun} {bucket} ({code}): {}", service.credentials()),
+        ),
+        "AccountIsDisabled" | "ContainerDisabled" => gone(format!("the storage account is disabled ({code})")),
         "QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage" => Failure::Full,
-        "SlowDown" | "InternalError" | "ServiceUnavailable" | "ServerBusy" | "RequestTimeout" => {
+        "SlowDown" | "InternalError" | "ServiceUnavailable" | "ServerBusy" | "RequestTimeout" | "OperationTimedOut" => {
             Failure::Busy(format!("the store is busy ({code})"))
         }
-        "NoSuchUpload" | "InvalidPart" => Failure::Refused(
+        "NoSuchUpload" | "InvalidPart" | "InvalidBlockList" => Failure::Refused(
             "the store does not know the parts any more that were sent: they are sent anew next time".into(),
         ),
         // Swift's quotas, as its S3 interface tells them.
         "EntityTooLarge" if element(&text, "Message").is_some_and(|why| why.contains("quota")) => Failure::Full,
         "EntityTooLarge" => Failure::Refused("the store takes no object as large".into()),
         "KeyTooLongError" => Failure::Refused("the path is longer than the names that the store takes".into()),
-        _ => by_kind(error, &text, bucket),
+        _ => by_kind(error, &text, service, bucket),
     }
 }
 
-fn by_kind(error: &Error, text: &str, bucket: &str) -> Failure {
-    let gone = |why: String| Failure::Gone(io::Error::other(why));
+/// The destination as a whole refuses.
+fn gone(why: String) -> Failure {
+    Failure::Gone(io::Error::other(why))
+}
+
+fn by_kind(error: &Error, text: &str, service: Service, bucket: &str) -> Failure {
+    let noun = service.noun();
     match (error, status(text)) {
+        // A token is asked for before each request that needs one: no other file would fare better.
+        (_, Some(400..=499)) if text.contains("token request") => {
+            gone(format!("whoever gives credentials gives none: {}; {}", last(error), service.credentials()))
+        }
         (Error::PermissionDenied { .. }, _) => gone(format!(
-            "the store refuses access to the bucket {bucket} (403): wrong credentials, or they may not do this"
+            "the store refuses access to the {noun} {bucket} (403): wrong credentials, or they may not do this; {}",
+            service.credentials()
         )),
-        (Error::Unauthenticated { .. }, _) => gone("the store refuses the credentials (401)".into()),
+        (Error::Unauthenticated { .. }, _) => {
+            gone(format!("the store refuses the credentials (401): {}", service.credentials()))
+        }
         (Error::NotFound { .. }, _) => Failure::Refused("the store has no such object".into()),
         (_, Some(507)) => Failure::Full,
         (_, Some(301 | 307)) => gone(format!("the bucket {bucket} is in another region: set AWS_REGION")),
@@ -66,9 +80,13 @@ fn by_kind(error: &Error, text: &str, bucket: &str) -> Failure {
     }
 }
 
-/// An error as one sentence.
+/// Why a client could not be made, in one sentence: the library's own first, which names the file or the setting.
 pub fn spoken(error: &Error) -> String {
-    last(error)
+    let text = error.to_string();
+    match (error, text.split_once(" error: ")) {
+        (Error::Generic { .. }, Some((_, why))) => why.to_owned(),
+        _ => text,
+    }
 }
 
 fn chain(error: &Error) -> String {
@@ -116,7 +134,7 @@ mod tests {
 
     fn answered(status: &str, code: &str) -> Failure {
         let body = format!("Server returned non-2xx status code: {status}: <Error><Code>{code}</Code></Error>");
-        judge(&Error::Generic { store: "S3", source: body.into() }, "b")
+        judge(&Error::Generic { store: "S3", source: body.into() }, Service::S3, "b")
     }
 
     #[test]
@@ -128,7 +146,7 @@ mod tests {
         assert!(matches!(answered("507 Insufficient Storage", ""), Failure::Full));
         assert!(matches!(answered("400 Bad Request", "Odd"), Failure::Refused(_)));
         let lost = Error::Generic { store: "S3", source: "connection refused".into() };
-        assert!(matches!(judge(&lost, "b"), Failure::Passing(_)));
+        assert!(matches!(judge(&lost, Service::S3, "b"), Failure::Passing(_)));
     }
 
     #[test]
@@ -136,7 +154,7 @@ mod tests {
         let server = jiff::Timestamp::now().as_second() + 1000;
         let time = jiff::Timestamp::from_second(server).unwrap();
         let text = format!("<Code>RequestTimeTooSkewed</Code><ServerTime>{time}</ServerTime>");
-        let failure = judge(&Error::Generic { store: "S3", source: text.into() }, "b").to_string();
+        let failure = judge(&Error::Generic { store: "S3", source: text.into() }, Service::S3, "b").to_string();
         assert!(failure.contains("1000 seconds behind") || failure.contains("999 seconds behind"), "{failure}");
     }
 }

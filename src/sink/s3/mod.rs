@@ -6,6 +6,7 @@
 mod aws;
 mod failure;
 mod ini;
+mod service;
 mod watch;
 
 use std::borrow::Cow;
@@ -13,7 +14,7 @@ use std::ops::Range;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use object_store::azure::MicrosoftAzureBuilder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::multipart::{MultipartStore, PartId};
@@ -21,6 +22,7 @@ use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig};
 
 use self::failure::{judge, spoken};
+use self::service::Service;
 use self::watch::Watch;
 use super::Failure;
 use super::object::{Bucket, Object, Objects, Part, Rules, tag};
@@ -36,7 +38,8 @@ struct Cloud {
     backend: Arc<dyn Backend>,
     runtime: tokio::runtime::Runtime,
     rules: Rules,
-    /// As messages name it: `the bucket NAME`.
+    service: Service,
+    /// Its name.
     bucket: String,
 }
 
@@ -50,20 +53,27 @@ const RULES: Rules = Rules { key_max: 1024, part_min: 5 << 20, parts_max: 10_000
 /// In words: credentials or bucket missing, an endpoint that can not be reached.
 pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
     trust_in_ring();
-    let bucket = url.host.clone();
-    let failed = |error: Error| Unopened::from(spoken(&error));
+    let (bucket, service) = (url.host.clone(), Service::of(&url.scheme));
+    service.has_credentials()?;
+    let failed = |error: Error| Unopened::from(format!("{} are of no use: {}", service.settings(), spoken(&error)));
     let mut place = url.to_string();
     let mut watch = Watch { stall: options.stall, authorities: Vec::new() };
-    let backend: Arc<dyn Backend> = match url.scheme.as_str() {
-        "gs" => {
+    let backend: Arc<dyn Backend> = match service {
+        Service::Google => {
             let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(&bucket);
             Arc::new(builder.with_http_connector(watch).with_retry(retries()).build().map_err(failed)?)
         }
-        "az" => {
+        Service::Azure => {
             let builder = MicrosoftAzureBuilder::from_env().with_container_name(&bucket);
+            let endpoint = builder.get_config_value(&AzureConfigKey::Endpoint);
+            let is_plain = endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+            if let Some(endpoint) = endpoint {
+                place = format!("{place} at {endpoint}");
+            }
+            let builder = builder.with_client_options(ClientOptions::new().with_allow_http(is_plain));
             Arc::new(builder.with_http_connector(watch).with_retry(retries()).build().map_err(failed)?)
         }
-        _ => {
+        Service::S3 => {
             let settings = aws::Settings::of_this_user();
             if let Some(endpoint) = settings.endpoint() {
                 place = format!("{place} at {endpoint}");
@@ -77,9 +87,9 @@ pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| format!("starting threads: {error}"))?;
-    let cloud = Cloud { backend, runtime, rules: RULES, bucket };
+    let cloud = Cloud { backend, runtime, rules: RULES, service, bucket };
     let opened = Objects::open(Arc::new(cloud), url.key()).map_err(|failure| match failure {
-        Failure::Passing(why) => format!("{place} can not be reached: {why}{}", aws::ADVICE).into(),
+        Failure::Passing(why) => format!("{place} can not be reached: {why}; {}", service.address()).into(),
         failure => failure.unopened(),
     });
     Ok(Box::new(opened?))
@@ -103,7 +113,7 @@ fn retries() -> RetryConfig {
 
 impl Cloud {
     fn wait<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
-        self.runtime.block_on(future).map_err(|error| judge(&error, &self.bucket))
+        self.runtime.block_on(future).map_err(|error| judge(&error, self.service, &self.bucket))
     }
 
     fn tag(etag: Option<String>) -> String {
@@ -125,7 +135,7 @@ impl Bucket for Cloud {
         match self.runtime.block_on(self.backend.head(&path)) {
             Ok(meta) => Ok(Some(Object { size: meta.size, tag: Self::tag(meta.e_tag) })),
             Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(judge(&error, &self.bucket)),
+            Err(error) => Err(judge(&error, self.service, &self.bucket)),
         }
     }
 
@@ -196,7 +206,7 @@ impl Bucket for Cloud {
         let path = path(key)?;
         match self.runtime.block_on(self.backend.delete(&path)) {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(judge(&error, &self.bucket)),
+            Err(error) => Err(judge(&error, self.service, &self.bucket)),
         }
     }
 
