@@ -20,7 +20,7 @@ use crate::bytes::Span;
 use crate::finding::Log;
 use crate::fs::{DRIVERS, Driver, FileSystem, Members, OpenOptions, Sniffed};
 use crate::progress::Progress;
-use crate::source::{Source, SourceGone, Window};
+use crate::source::{Source, SourceGone, Unreadable, Window};
 use crate::volume::signature::{self, Role, Signature};
 use crate::volume::{Partition, Table};
 use divide::{Place, divide};
@@ -230,9 +230,15 @@ fn beneath(
     options: &SurveyOptions,
     progress: &dyn Progress,
 ) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
+    let mut source = volume.source.clone();
+    if let Content::Known(known) = &volume.content
+        && !known.written.is_empty()
+    {
+        source = Arc::new(Unreadable::new(source, known.written.clone()));
+    }
     let is_asked = options.only.is_empty() || options.only.contains(&volume.name);
     for other in DRIVERS.iter().filter(|other| is_asked && driver.is_none_or(|driver| driver.name != other.name)) {
-        if let Some(fs) = (other.beneath)(&Members::one(volume.source.clone()), &options.open, progress)? {
+        if let Some(fs) = (other.beneath)(&Members::one(source.clone()), &options.open, progress)? {
             return Ok(Some(fs));
         }
     }

@@ -28,7 +28,7 @@ mod zfs;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::bytes::Span;
+use crate::bytes::{Span, Spans};
 use crate::source::{Source, SourceGone, read_whole};
 
 /// What a recognised volume is for.
@@ -64,6 +64,9 @@ pub struct Signature {
     pub facts: Vec<(&'static str, String)>,
     /// Volumes inside it that can be read as they lie: a mirror's data, logical volumes in one piece.
     pub inside: Vec<Inside>,
+    /// Bytes that were written when it was made: of what was on the volume before, these are lost.
+    #[serde(skip)]
+    pub written: Spans,
     /// Commands to try next, with `DEVICE` for the volume as a device, `IMAGE` for the file; none of them writes to it.
     pub advice: &'static [&'static str],
 }
@@ -80,7 +83,17 @@ pub struct Inside {
 impl Signature {
     /// A kind of which nothing more is known.
     fn new(kind: &'static str, role: Role, advice: &'static [&'static str]) -> Self {
-        Signature { kind, role, label: None, uuid: None, size: None, facts: Vec::new(), inside: Vec::new(), advice }
+        Signature {
+            kind,
+            role,
+            label: None,
+            uuid: None,
+            size: None,
+            facts: Vec::new(),
+            inside: Vec::new(),
+            written: Spans::new(),
+            advice,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::Ext;
+use super::super::disk::group::flags;
 use super::super::disk::superblock::Superblock;
 use super::super::evidence::{Evidence, of_superblock};
 use super::super::geometry::{Copy, Geometry};
@@ -76,20 +77,26 @@ pub fn evidence(ext: &Ext, progress: &dyn Progress) -> Result<Option<Older>, Sou
 fn written(volume: &Volume) -> Result<Spans, SourceGone> {
     let geometry = &volume.geometry;
     let block = u64::from(geometry.block_size);
-    let mut spans = Spans::new();
-    for (group, nr) in geometry.groups.iter().zip(0..).map(|(group, nr)| (group, GroupNr(nr))) {
-        let head = geometry.overhead(nr, volume.superblock.s_reserved_gdt_blocks.get());
-        spans.insert(Span::new(geometry.offset(geometry.group_start(nr)), head * block));
-        for bitmap in [group.block_bitmap, group.inode_bitmap].into_iter().flatten() {
+    let mut spans = heads(volume);
+    for group in &geometry.groups {
+        let has = |bitmap: Option<BlockNr>, uninit| bitmap.filter(|_| group.flags & uninit == 0);
+        let bitmaps = [has(group.block_bitmap, flags::BLOCK_UNINIT), has(group.inode_bitmap, flags::INODE_UNINIT)];
+        for bitmap in bitmaps.into_iter().flatten() {
             spans.insert(Span::new(geometry.offset(bitmap), block));
         }
-        let used = u64::from(group.inodes_used) * u64::from(geometry.inode_size);
-        spans.extend(&group.inode_table.map(|table| Span::new(geometry.offset(table), used)).into_iter().collect());
+        let cleared = group.flags & flags::INODE_ZEROED != 0;
+        let used = if cleared { geometry.inodes_per_group } else { group.inodes_used };
+        let len = (u64::from(used) * u64::from(geometry.inode_size)).next_multiple_of(block);
+        spans.extend(&group.inode_table.map(|table| Span::new(geometry.offset(table), len)).into_iter().collect());
     }
     for nr in (1..=geometry.first_inode).filter_map(|nr| geometry.inode(nr)) {
         let Some(inode) = volume.inode(nr)?.filter(|inode| inode.is_in_use()) else { continue };
         for (start, end) in sharing::in_record(geometry, &inode) {
             spans.insert(Span::new(start * block, (end - start) * block));
+        }
+        if nr == InodeNr::RESIZE {
+            // Its map leads to the room for descriptors in all groups, where nothing was written.
+            continue;
         }
         for extent in map::map(volume, &inode, inode.size(geometry))?.extents {
             if let Backing::Device { offset, .. } = extent.backing {
@@ -98,6 +105,18 @@ fn written(volume: &Volume) -> Result<Spans, SourceGone> {
         }
     }
     Ok(spans)
+}
+
+/// Superblocks and descriptors. Of the room for more of these the resize inode's blocks fill that of the first group; in
+/// others nothing is written.
+fn heads(volume: &Volume) -> Spans {
+    let geometry = &volume.geometry;
+    let head = |nr| {
+        let reserved = if nr == GroupNr(0) { volume.superblock.s_reserved_gdt_blocks.get() } else { 0 };
+        let len = geometry.overhead(nr, reserved) * u64::from(geometry.block_size);
+        Span::new(geometry.offset(geometry.group_start(nr)), len)
+    };
+    (0..geometry.group_count()).map(GroupNr).map(head).filter(|span| !span.is_empty()).collect()
 }
 
 /// True where a sound filesystem counts no more inodes in use than `mkfs` makes.
@@ -128,13 +147,14 @@ fn looks_used(ext: &Ext, progress: &dyn Progress) -> Result<bool, SourceGone> {
     Ok(false)
 }
 
-/// The volume without what `mkfs` wrote of its own: its inodes, and the blocks of its directories.
+/// The volume without what `mkfs` wrote of its own: superblocks and descriptors, its inodes, and the blocks of its
+/// directories.
 fn masked(ext: &Ext) -> Result<Source, SourceGone> {
     let volume = &ext.volume;
     let geometry = &volume.geometry;
     let block = u64::from(geometry.block_size);
     let mut mask = OverlayBuilder::new(block);
-    let mut blank = BTreeSet::new();
+    let mut blank: BTreeSet<u64> = heads(volume).iter().flat_map(|span| span.start / block..span.end / block).collect();
     for nr in (1..=geometry.first_inode).filter_map(|nr| geometry.inode(nr)) {
         let Some(inode) = volume.inode(nr)?.filter(|inode| inode.kind() == Kind::Directory) else { continue };
         let mapping = map::map(volume, &inode, inode.size(geometry))?;
@@ -144,8 +164,9 @@ fn masked(ext: &Ext) -> Result<Source, SourceGone> {
             }
         }
     }
+    let zeros: Arc<[u8]> = Arc::from(vec![0; block as usize]);
     for nr in blank {
-        mask.replace(nr, Arc::from(vec![0; block as usize]));
+        mask.replace(nr, zeros.clone());
     }
     let (size, count) = (u64::from(geometry.inode_size), u64::from(geometry.first_inode));
     if let Some(table) = geometry.inode_offset(InodeNr(1)) {
