@@ -55,11 +55,14 @@ pub fn restore(dir: &Path, manifest: Option<&Path>, progress: &dyn Progress) -> 
     let mut run = Run { local, progress, firsts: HashMap::new(), restored: Restored::default() };
     progress.stage("making directories", None, Unit::Items);
     let mut directories = Vec::new();
-    run.each(manifest, |run, record| {
-        if record.kind == Kind::Directory && run.tried(&record, |run| run.make_directory(&record)).is_some() {
+    run.each(manifest, |_, record| {
+        if record.kind == Kind::Directory {
             directories.push(record);
         }
     })?;
+    // A manifest names them as they were finished, those within others first.
+    directories.sort_by(|a, b| a.path.cmp(&b.path));
+    directories.retain(|record| run.tried(record, |run| run.make_directory(record)).is_some());
     progress.stage("restoring", None, Unit::Items);
     run.each(manifest, |run, record| {
         run.progress.advance(1);
@@ -73,8 +76,7 @@ pub fn restore(dir: &Path, manifest: Option<&Path>, progress: &dyn Progress) -> 
             _ => run.name(&record),
         }
     })?;
-    directories.sort_by(|a, b| b.path.cmp(&a.path));
-    for record in &directories {
+    for record in directories.iter().rev() {
         run.finish_directory(record);
     }
     run.restored.interrupted = progress.interrupted();
@@ -157,10 +159,10 @@ impl Run<'_> {
     /// Gives a file the name it had, where a store could hold it only under another one.
     fn give_name(&mut self, record: &Record) -> Result<(), Failure> {
         let name_there = key::encode(&record.path);
-        if name_there.as_bytes() == record.path || self.local.standing(&record.path)?.is_some() {
+        if name_there.as_bytes() == record.path || self.local.stands_at(&record.path)?.is_some() {
             return Ok(());
         }
-        match self.local.standing(name_there.as_bytes())? {
+        match self.local.stands_at(name_there.as_bytes())? {
             Some(standing) if standing.kind == Kind::File && standing.size == record.size => {
                 self.local.move_to(name_there.as_bytes(), &record.path)
             }
@@ -185,7 +187,7 @@ impl Run<'_> {
     fn special(&mut self, record: &Record) -> Result<(), Failure> {
         let node = record.node();
         let entry = entry(record, &node, false);
-        let made = match self.local.standing(&record.path)? {
+        let made = match self.local.stands_at(&record.path)? {
             None => self.local.special(&entry)?,
             Some(standing) if is_same_special(&entry, &standing) => self.local.restore(&entry)?,
             Some(_) => return Err(Failure::Stands("something else")),
@@ -197,7 +199,7 @@ impl Run<'_> {
 
     fn attributes(&mut self, record: &Record) -> Result<(), Failure> {
         let node = record.node();
-        match self.local.standing(&record.path)? {
+        match self.local.stands_at(&record.path)? {
             None => return Err(Failure::Refused("it is not there".into())),
             Some(standing) if standing.kind != Kind::File => return Err(Failure::Stands("something else")),
             Some(standing) if standing.size != record.size => return Err(Failure::Stands("a different file")),
@@ -212,8 +214,8 @@ impl Run<'_> {
     /// Makes a path a further name of a file again; a copy of its own makes way if it is the recorded one.
     fn link(&mut self, record: &Record, first: &[u8]) -> Result<(), Failure> {
         let node = record.node();
-        let standing = self.local.standing(&record.path)?;
-        let identity = self.local.standing(first)?.map(|it| it.identity);
+        let standing = self.local.stands_at(&record.path)?;
+        let identity = self.local.stands_at(first)?.map(|it| it.identity);
         if let Some(standing) = &standing {
             if Some(standing.identity) == identity {
                 return Ok(());

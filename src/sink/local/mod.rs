@@ -136,6 +136,14 @@ impl Local {
         Ok(rustix::fs::fstatvfs(self.below.root())?.f_frsize.max(512))
     }
 
+    /// What stands at a path that this copy neither made nor went through.
+    ///
+    /// # Errors
+    /// What stands there can not be looked at.
+    pub fn stands_at(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
+        standing::look(&self.below, path)
+    }
+
     /// Gives what stands at `from` the path `to`, where nothing stands. Directories that are left empty go.
     ///
     /// # Errors
