@@ -658,6 +658,30 @@ fn another_filesystem_was_made_over_a_volume() {
 }
 
 /// Sizes that lie on a volume without checksums: the blocks that are mapped, and the zeros behind the end, tell better.
+/// Contents that damage has read as pointers lead everywhere, and from there everywhere again.
+#[test]
+fn contents_read_as_pointers_are_not_followed_for_long() {
+    let scratch = Scratch::new();
+    let tree = scratch.dir("tree");
+    let pointers: Vec<u8> = (0..2u32 << 20).flat_map(|i| (i.wrapping_mul(0x9E37_79B9) >> 22).to_le_bytes()).collect();
+    fs::write(tree.join("pointers"), pointers).unwrap();
+    for i in 0..100 {
+        fs::write(tree.join(format!("file{i}")), format!("file {i}")).unwrap();
+    }
+    let image = volume(&scratch, &tree, &["-t", "ext2", "-b", "16384"]);
+    let first = first_block(&image, "/pointers");
+    let ruined: String =
+        (0..100).map(|i| format!("sif /file{i} block[TIND] {first}\nsif /file{i} size 0x4000000000\n")).collect();
+    debugfs(&image, &ruined);
+    let started = std::time::Instant::now();
+    let out = copied(&scratch, &image);
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+    let trusts = trusts(&out);
+    for i in 0..100 {
+        assert!(["partial", "doubtful"].contains(&&*trusts[&format!("file{i}")]), "file{i}");
+    }
+}
+
 /// What a newer filesystem writes when it is made is lost to the older one: its files say so.
 #[test]
 fn the_log_of_a_newer_filesystem_lies_in_a_file() {

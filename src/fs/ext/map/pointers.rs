@@ -16,7 +16,8 @@ const DIRECT: u64 = 12;
 
 /// Maps what the pointers of `inode` lead to.
 pub fn map(runs: &mut Runs<'_>, inode: &Inode<'_>) -> Result<(), SourceGone> {
-    let mut pointers = Pointers { runs, visited: HashSet::new() };
+    let left = runs.volume.geometry.blocks;
+    let mut pointers = Pointers { runs, visited: HashSet::new(), left };
     let table = &inode.raw.i_block;
     pointers.list(&table[..DIRECT as usize * 4], 0, 0)?;
     let mut logical = DIRECT;
@@ -68,6 +69,8 @@ struct Pointers<'p, 'v> {
     runs: &'p mut Runs<'v>,
     /// Blocks of pointers read so far: none is read twice, so damage can make no loop.
     visited: HashSet<BlockNr>,
+    /// Pointers that may still be followed. No file has more than the volume has blocks; contents read as pointers have.
+    left: u64,
 }
 
 impl Pointers<'_, '_> {
@@ -94,6 +97,11 @@ impl Pointers<'_, '_> {
         if pointer == 0 || logical >= self.runs.blocks() {
             return Ok(());
         }
+        let Some(left) = self.left.checked_sub(1) else {
+            self.runs.lost(logical, self.covered(level));
+            return Ok(());
+        };
+        self.left = left;
         let volume = self.runs.volume;
         let block = volume.geometry.block(pointer.into());
         let Some(block) = block.filter(|block| level == 0 || self.visited.insert(*block)) else {
