@@ -49,9 +49,9 @@ const BESIDE_E2FSCK: &str = "
 - A journal waits to be replayed: `e2fsck -fn` judges the volume as it lies, and so blocks that a replay will overwrite;
   offmount judges what the replay leaves. To compare, replay the journal of a copy: `debugfs -w -R journal_run COPY`, then
   `e2fsck -fn COPY`. `e2fsck -fy -E journal_only COPY` (1.47.0) does not serve: it replays, and goes on to repair.
-- `e2fsck -fn` ends with 0 after some problems that `e2fsck -fy` mends: counts of the superblock, checksums of group
-  descriptors, extent trees that could be smaller. They are warnings or notes here, and a volume that has no others is
-  called clean.
+- `e2fsck -fn` ends with 0 after some problems that `e2fsck -fy` mends: counts of the superblock, extent trees that
+  could be smaller. They are warnings or notes here, and a volume that has no others is called clean.
+- `e2fsck -fn` also ends with 0 where the checksum of a group descriptor is wrong. That is damage here.
 - Two of its own test images make `e2fsck -fn` print without end; offmount ends on them, with what it found.
 ";
 
