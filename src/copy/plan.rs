@@ -22,6 +22,8 @@ pub struct Planned {
     pub rank: u64,
     /// Where its first byte lies on the image; 0 where it has none.
     pub offset: u64,
+    /// Its node: what has no bytes is read in the order in which tables of inodes hold it.
+    pub id: NodeId,
     /// Which part.
     pub part: u16,
     /// Which item.
@@ -112,7 +114,7 @@ impl Plan {
                     first.linked = true;
                     self.links.push(Link { part: n, item, first: first.item });
                 }
-                _ => firsts.push(Planned { rank: 0, offset: 0, part: n, item, linked: false, bytes: 0 }),
+                _ => firsts.push(Planned { rank: 0, offset: 0, id, part: n, item, linked: false, bytes: 0 }),
             }
         }
         let looked_at: Result<Vec<Vec<Option<Planned>>>, SourceGone> = firsts
