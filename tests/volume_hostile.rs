@@ -88,6 +88,17 @@ proptest! {
 }
 
 #[test]
+fn a_search_goes_on_behind_a_volume_of_exabytes() {
+    let mut bytes = vec![0; 4 << 20];
+    bytes[100] = 1; // no empty disk
+    let xfs = &mut bytes[1 << 20..];
+    xfs[..4].copy_from_slice(b"XFSB");
+    xfs[4..8].copy_from_slice(&4096u32.to_be_bytes());
+    xfs[8..16].copy_from_slice(&(u64::MAX >> 12).to_be_bytes()); // blocks: nearly all bytes that 64 bits count
+    survives(bytes);
+}
+
+#[test]
 fn a_partition_of_exabytes_is_not_searched() {
     let mut bytes = MBR.clone();
     bytes[446..512].fill(0);

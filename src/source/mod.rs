@@ -3,6 +3,7 @@
 //! Nothing here can write. No mmap: a bad sector or a shrinking file would be a SIGBUS.
 
 mod file;
+mod headed;
 mod headless;
 mod memory;
 mod overlay;
@@ -13,6 +14,7 @@ pub mod faulty;
 pub mod mapfile;
 
 pub use file::FileSource;
+pub use headed::Headed;
 pub use headless::Headless;
 pub use memory::MemorySource;
 pub use overlay::{Overlay, OverlayBuilder};

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::identify::{identify_start, scan};
 use crate::bytes::{Span, Spans};
 use crate::fs::search::Lead;
 use crate::fs::{Candidate, DRIVERS, Driver, search};
 use crate::progress::{Progress, Unit};
-use crate::source::{Source, SourceGone, Window};
+use crate::source::{Headed, Source, SourceGone, Window};
 
 /// Every partitioning tool of the last fifteen years aligns to this.
 pub(super) const MEBIBYTE: u64 = 1 << 20;
@@ -18,6 +20,9 @@ const TRACK: u64 = 63 * 512;
 
 /// The bytes in which every header stands that begins a volume.
 const HEADERS: u64 = 72 << 10;
+
+/// Places looked at side by side.
+const PLACES: usize = 64;
 
 /// Difference of confidence by which one candidate rules out another.
 const FAR: u8 = 30;
@@ -40,16 +45,19 @@ pub(super) fn volumes_in(source: &Source, span: Span, progress: &dyn Progress) -
     let mut found = Vec::new();
     let mut at = span.start;
     while at < span.end && !progress.interrupted() {
-        let size = match volume_at(source, Span { start: at, end: span.end })? {
-            Some(size) => {
-                let end = at.saturating_add(size).min(span.end);
-                found.push(Found { span: Span { start: at, end }, driver: None, missing: 0, lead: Lead::default() });
-                size
+        let following = std::iter::successors(Some(at), |at| Some(next_place(*at)));
+        let places: Vec<u64> = following.take(PLACES).take_while(|at| *at < span.end).collect();
+        let look = |at: &u64| Ok(volume_at(source, Span { start: *at, end: span.end })?.map(|size| (*at, size)));
+        let volumes: Result<Vec<_>, SourceGone> = places.par_iter().map(look).collect();
+        let next = match volumes?.into_iter().flatten().next() {
+            Some((start, size)) => {
+                let end = start.saturating_add(size).min(span.end);
+                found.push(Found { span: Span { start, end }, driver: None, missing: 0, lead: Lead::default() });
+                // A volume's end is a place to look too: partitions mostly follow each other.
+                end.next_multiple_of(512)
             }
-            None => 0,
+            None => places.last().map_or(span.end, |at| next_place(*at)),
         };
-        // A volume's end is a place to look too: partitions mostly follow each other.
-        let next = if size > 0 { at.saturating_add(size).next_multiple_of(512) } else { next_place(at) };
         progress.advance(next.min(span.end) - at);
         at = next;
     }
@@ -114,12 +122,11 @@ pub(super) fn gaps(disk: u64, taken: impl Iterator<Item = Span>) -> Vec<Span> {
 
 /// The size of the volume that begins where `span` does; `None` where there is none.
 fn volume_at(source: &Source, span: Span) -> Result<Option<u64>, SourceGone> {
-    let mut head = vec![0; span.len().min(HEADERS) as usize];
-    source.read(span.start, &mut head, &mut Spans::new())?;
-    if head.iter().all(|&byte| byte == 0) {
+    let headed = Headed::new(Arc::new(Window::new(source.clone(), span)), HEADERS)?;
+    if headed.head().chunks(4096).all(|part| part.iter().fold(0, |bits, byte| bits | byte) == 0) {
         return Ok(None);
     }
-    let window: Source = Arc::new(Window::new(source.clone(), span));
+    let window: Source = Arc::new(headed);
     let size = |size: Option<u64>| size.filter(|size| *size > 0).unwrap_or(span.len());
     Ok(identify_start(&window)?.map(|identity| size(identity.size())))
 }

@@ -15,11 +15,19 @@ const UBERBLOCK_MAGIC: u64 = 0x00ba_b10c;
 
 const LABEL: u64 = 256 << 10;
 
+/// Where in a label the list of pairs begins, and how: encoded by XDR.
+const LIST: u64 = 16 << 10;
+const XDR: [u8; 1] = [1];
+
 /// Nested lists are skipped, so that a pool's own pairs are few.
 const MAX_PAIRS: usize = 256;
 
 pub(super) fn probe(source: &Source) -> Result<Option<Signature>, SourceGone> {
     for at in [0, LABEL] {
+        // A label is long, and volumes are looked for at many places.
+        if read_whole(&**source, at + LIST, XDR.len())?.is_none_or(|head| head != XDR) {
+            continue;
+        }
         let Some(label) = read_whole(&**source, at, LABEL as usize)? else { continue };
         let is_uberblock =
             |block: &[u8]| le64(block, 0) == Some(UBERBLOCK_MAGIC) || be64(block, 0) == Some(UBERBLOCK_MAGIC);
@@ -27,7 +35,7 @@ pub(super) fn probe(source: &Source) -> Result<Option<Signature>, SourceGone> {
             continue;
         }
         let mut found = Signature::new("zfs_member", Role::Container, ADVICE);
-        read_pairs(&label[16 << 10..128 << 10], &mut found);
+        read_pairs(&label[LIST as usize..128 << 10], &mut found);
         return Ok(Some(found));
     }
     Ok(None)

@@ -27,16 +27,21 @@ const GARBAGE: u32 = 4;
 
 /// Judges the whole record of inode `nr`.
 pub fn judge(geometry: &Geometry, nr: InodeNr, record: &[u8]) -> Verdict {
+    judge_owner(geometry, nr, record).0
+}
+
+/// The same, and true where the checksum says that the record is another inode's.
+pub fn judge_owner(geometry: &Geometry, nr: InodeNr, record: &[u8]) -> (Verdict, bool) {
     if record.iter().all(|&byte| byte == 0) {
-        return Verdict::Blank;
+        return (Verdict::Blank, false);
     }
     if geometry.has_checksums() && checksum_agrees(geometry, nr, record) {
-        return Verdict::Proved;
+        return (Verdict::Proved, false);
     }
     if belongs_to(geometry, record).is_some_and(|other| other != nr) {
-        return Verdict::Garbage;
+        return (Verdict::Garbage, true);
     }
-    if faults(geometry, record) >= GARBAGE { Verdict::Garbage } else { Verdict::Plausible }
+    (if faults(geometry, record) >= GARBAGE { Verdict::Garbage } else { Verdict::Plausible }, false)
 }
 
 /// The inode that a record's checksum says it is of, wherever it lies; `None` where it says nothing. Any other bytes

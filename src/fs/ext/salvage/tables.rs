@@ -105,12 +105,13 @@ fn look_at_block<'r>(
 ) -> Result<Option<bool>, SourceGone> {
     let (mut garbage, mut plausible, mut others) = (0, 0, 0);
     for (nr, record) in records {
-        match record::judge(geometry, nr, record) {
+        let (verdict, is_another_s) = record::judge_owner(geometry, nr, record);
+        match verdict {
             // Unused records of a table keep a checksum in no version of mke2fs; a used one proves the place.
             Verdict::Proved => return Ok(Some(true)),
             Verdict::Garbage => {
                 garbage += 1;
-                *elsewhere += u32::from(record::belongs_to(geometry, record).is_some());
+                *elsewhere += u32::from(is_another_s);
             }
             Verdict::Plausible => {
                 plausible += 1;

@@ -179,13 +179,18 @@ fn tables_of(source: &Source, marks: &[Mark]) -> Result<Option<Tables>, SourceGo
     Ok(None)
 }
 
+/// Bytes compared at once.
+const PIECE: usize = 128;
+
 /// True where two stretches mostly agree.
 fn similar(source: &Source, one: u64, other: u64, len: u64) -> Result<bool, SourceGone> {
     let len = len.min(16 << 10) as usize;
     let (Some(one), Some(other)) = (read_whole(&**source, one, len)?, read_whole(&**source, other, len)?) else {
         return Ok(false);
     };
-    let equal = one.iter().zip(&other).filter(|(a, b)| a == b).count();
+    // Counted in short pieces, each of which a byte can count: so it goes many at a time.
+    let equal_in = |(one, other): (&[u8], &[u8])| one.iter().zip(other).map(|(a, b)| u8::from(a == b)).sum::<u8>();
+    let equal: usize = one.chunks(PIECE).zip(other.chunks(PIECE)).map(equal_in).map(usize::from).sum();
     Ok(equal * 10 >= len * 9)
 }
 
