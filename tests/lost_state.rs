@@ -42,7 +42,7 @@ struct Loss {
 const SOON: Loss = Loss { large: 20_000_000, until: 16_000_000, pace: "3MiB", forgotten: 6_500_000 };
 
 /// Parts of 5 MiB, of which two are on their way.
-const LATER: Loss = Loss { large: 40_000_000, until: 34_000_000, pace: "6MiB", forgotten: 18_000_000 };
+const LATER: Loss = Loss { large: 40_000_000, until: 34_000_000, pace: "3MiB", forgotten: 18_000_000 };
 
 struct Far {
     proxy: Proxy,
