@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bytes::{Span, Spans};
 use crate::finding::Finding;
+use crate::json::Fields;
 use crate::time::Times;
 
 /// Names a node within its filesystem: the inode number for ext, the place of the directory entry for FAT.
@@ -135,6 +136,20 @@ pub struct Node {
     pub encrypted: bool,
     /// Judged from the inode alone.
     pub trust: Trust,
+}
+
+impl Node {
+    /// Writes what lists and manifests tell of it alike: permissions, owner, links, times, the device it stands for.
+    pub fn attributes(&self, to: &mut impl Fields) {
+        to.value("mode", &self.mode);
+        to.value("uid", &self.uid);
+        to.value("gid", &self.gid);
+        to.value("links", &self.links);
+        to.times(&self.times);
+        if let Some(device) = self.device {
+            to.value("device", &device);
+        }
+    }
 }
 
 /// One entry of a directory. Never `.` or `..`.

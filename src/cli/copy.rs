@@ -14,7 +14,9 @@ use super::remote::RemoteArguments;
 use super::session::Session;
 use super::stop::Stop;
 use super::{Global, doomed, evidence, output};
-use crate::copy::{self, Destination, Error, Hashes, Order, Outcome, Part, Request, Selection, Stopped, is_below};
+use crate::copy::{
+    self, Destination, Error, Hashes, Order, Outcome, Part, Request, Selection, Stopped, is_below, may_be_glob,
+};
 use crate::crosscheck::{self, Comparison, cross_check};
 use crate::manifest::{Algorithm, Image, Record};
 use crate::name::escaped;
@@ -281,7 +283,6 @@ impl Wanted {
 
     /// True if the volume at this place may hold something wanted, or a directory on the way to it.
     fn concerns(&self, at: &[u8]) -> bool {
-        let may_be_glob = |path: &[u8]| path.iter().any(|b| b"*?[".contains(b));
         let meets = |path: &Vec<u8>| {
             let path = path.strip_prefix(b"/").unwrap_or(path);
             may_be_glob(path) || is_below(path, at) || is_below(at, path)

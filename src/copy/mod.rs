@@ -44,4 +44,5 @@ pub use place::is_below;
 pub use request::{Chosen, Destination, Hashes, Order, Part, Request, Selection};
 pub use restore::{Restored, restore};
 pub use run::run;
+pub use select::may_be_glob;
 pub use verify::{Difference, Options as VerifyOptions, Verified, What, verify, verify_store};

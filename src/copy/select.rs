@@ -122,8 +122,7 @@ impl Rules {
             let path = normal(asked);
             let found = find(places, parts, &path);
             if found.is_empty() {
-                let is_glob = asked.iter().any(|b| matches!(b, b'*' | b'?' | b'['));
-                if is_glob { glob_texts.push(path) } else { missing.push(asked.clone()) }
+                if may_be_glob(asked) { glob_texts.push(path) } else { missing.push(asked.clone()) }
             }
             seeds.extend(found);
         }
@@ -185,6 +184,11 @@ impl Rules {
         found.iter().for_each(|&i| matched[i] = true);
         !found.is_empty()
     }
+}
+
+/// True for a path that names more than one, unless a name really holds such a character.
+pub fn may_be_glob(path: &[u8]) -> bool {
+    path.iter().any(|b| b"*?[".contains(b))
 }
 
 fn as_path(bytes: &[u8]) -> &Path {

@@ -137,14 +137,7 @@ impl Record {
         to.value("inode", &self.inode);
         to.value("kind", &self.kind);
         to.value("size", &self.size);
-        to.value("mode", &self.mode);
-        to.value("uid", &self.uid);
-        to.value("gid", &self.gid);
-        to.value("links", &self.links);
-        to.times(&self.times);
-        if let Some(device) = self.device {
-            to.value("device", &device);
-        }
+        self.node().attributes(to);
         if let Some(target) = &self.target {
             to.name(["target", "target_b64"], target);
         }

@@ -54,14 +54,7 @@ impl FileRecord<'_> {
 fn metadata(node: &Node, to: &mut impl Fields) {
     to.value("size", &node.size);
     to.value("allocated", &node.allocated);
-    to.value("mode", &node.mode);
-    to.value("uid", &node.uid);
-    to.value("gid", &node.gid);
-    to.value("links", &node.links);
-    to.times(&node.times);
-    if let Some(device) = node.device {
-        to.value("device", &device);
-    }
+    node.attributes(to);
     if node.encrypted {
         to.value("encrypted", &true);
     }

@@ -12,26 +12,24 @@ mod file;
 mod hash;
 mod line;
 mod packet;
+mod sink;
 mod ssh;
+mod store;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use self::file::{Reading, Writing};
+use self::file::Reading;
 use self::line::{Broken, Line, Pending};
 use self::packet::{Answer, Ask, Attributes, Fields, kind, open, status};
 use self::ssh::{Way, advice};
 use super::local::is_plain;
-use super::store::{Digest, Options, Unopened};
+use super::store::{Options, Unopened};
 use super::url::Url;
-use super::{Drain, Entry, Failure, Found, Half, Limits, Made, ReadBack, Sink, Standing, Store, Token};
+use super::{Entry, Failure, Found, Made};
 use crate::name::{OWN_FOLDER, escaped};
-use crate::node::{Kind, Unkept};
-use crate::time::Time;
+use crate::node::Kind;
 
 /// Files taken at a time: each waits for three or four answers.
 const LANES: usize = 16;
@@ -510,216 +508,5 @@ fn word(kind: Kind) -> &'static str {
         Kind::Directory => "a directory",
         Kind::Symlink => "a link",
         _ => "something else",
-    }
-}
-
-impl Sink for Sftp {
-    fn limits(&self) -> Limits {
-        Limits { lanes: Some(LANES), name_max: self.name_max, finish_in_order: !self.is_root, is_far: true }
-    }
-
-    fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
-        let (parent, name) = split(path);
-        let is_doubtful = lock(&self.doubtful).contains(&key(path));
-        let found = if is_top(path) {
-            self.look(path)?
-        } else {
-            match self.know(parent)? {
-                None => None,
-                Some(false) if !is_doubtful => None,
-                Some(_) if is_doubtful => self.look(path)?,
-                Some(_) => self.listing(parent)?.get(name).copied(),
-            }
-        };
-        let Some(found) = found else { return Ok(None) };
-        let kind_found = Kind::from_mode(found.mode.unwrap_or(0));
-        let mut target = Vec::new();
-        if kind_found == Kind::Symlink {
-            let line = self.line()?;
-            if let Answer::Names(names) = self.ask(&line, &Ask::new(kind::READLINK).bytes(&self.below(path)))? {
-                target = names.into_iter().next().map(|(name, _)| name).unwrap_or_default();
-            }
-        }
-        let (uid, gid) = found.owner.unwrap_or((u32::MAX, u32::MAX));
-        Ok(Some(Standing {
-            kind: kind_found,
-            size: found.size.unwrap_or(0),
-            mode: (found.mode.unwrap_or(0) & 0o7777) as u16,
-            uid,
-            gid,
-            modified: Time::from_secs(found.times.map_or(0, |(_, modified)| modified.into())),
-            // SFTP does not tell which names are of one file.
-            identity: (0, u64::from_le_bytes(key(path)[..8].try_into().unwrap_or_default())),
-            device: None,
-            target,
-            etag: None,
-        }))
-    }
-
-    fn is_older(&self, path: &[u8]) -> bool {
-        lock(&self.directories).get(&key(path)).copied().unwrap_or(false)
-    }
-
-    fn read_back(&self, path: &[u8]) -> Result<Box<dyn ReadBack + '_>, Failure> {
-        let place = self.place(path)?;
-        match self.look(path)?.map(|found| Kind::from_mode(found.mode.unwrap_or(0))) {
-            Some(Kind::File) => {}
-            _ => return Err(Failure::Refused("no file stands there".into())),
-        }
-        let reading = self.reading(&place)?.ok_or_else(|| Failure::Refused("it is gone".into()))?;
-        Ok(Box::new(reading))
-    }
-
-    fn restore(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
-        self.restore_at(entry, &self.place(entry.path)?)
-    }
-
-    fn directory(&self, entry: &Entry<'_>) -> Result<(), Failure> {
-        if is_top(entry.path) {
-            return Ok(());
-        }
-        let (place, line) = (self.place(entry.path)?, self.line()?);
-        let private = Attributes { mode: Some(0o700), ..Attributes::default() };
-        let make = || self.ask(&line, &Ask::new(kind::MKDIR).bytes(&place).attributes(&private));
-        let mut made = make()?;
-        let mut is_older = false;
-        if !matches!(made, Answer::Status(status::OK, _)) {
-            match self.look(entry.path)? {
-                None => {}
-                Some(found) if Kind::from_mode(found.mode.unwrap_or(0)) == Kind::Directory => {
-                    let mode = found.mode.unwrap_or(0) & 0o7777;
-                    if mode & 0o700 != 0o700 && !self.is_root {
-                        let open = Attributes { mode: Some(mode | 0o700), ..Attributes::default() };
-                        self.ask(&line, &Ask::new(kind::SETSTAT).bytes(&place).attributes(&open))?;
-                    }
-                    (made, is_older) = (Answer::Status(status::OK, String::new()), true);
-                }
-                Some(_) if entry.overwrite => {
-                    self.ask(&line, &Ask::new(kind::REMOVE).bytes(&place))?;
-                    made = make()?;
-                }
-                Some(found) => return Err(Failure::Stands(word(Kind::from_mode(found.mode.unwrap_or(0))))),
-            }
-        }
-        self.success("making a directory", &made)?;
-        lock(&self.directories).insert(key(entry.path), is_older);
-        Ok(())
-    }
-
-    fn part_size(&self, size: u64) -> Option<u64> {
-        (size >= PART * 2).then_some(PART)
-    }
-
-    fn sweep(&self, kept: &[&Token]) -> Result<(), Failure> {
-        let kept: HashSet<&str> = kept.iter().filter_map(|token| token.get("name")?.as_str()).collect();
-        let (folder, line) = (format!("{OWN_FOLDER}/{TEMPORARY}"), self.line()?);
-        for name in self.list(folder.as_bytes())?.keys() {
-            let is_kept = std::str::from_utf8(name).is_ok_and(|name| kept.contains(name));
-            if !is_kept {
-                let place = [&self.below(folder.as_bytes())[..], b"/", name].concat();
-                self.ask(&line, &Ask::new(kind::REMOVE).bytes(&place))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn create<'a>(&'a self, entry: &'a Entry<'a>, half: Option<&Half>) -> Result<Box<dyn Drain + 'a>, Failure> {
-        self.place(entry.path)?;
-        Ok(Box::new(Writing::begin(self, entry, half)?))
-    }
-
-    fn special(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
-        let place = self.place(entry.path)?;
-        match entry.node.kind {
-            Kind::Symlink => {}
-            Kind::Unknown => return Err(Failure::Refused("it is of a kind that no filesystem can hold".into())),
-            _ => {
-                return Ok(vec![Unkept { what: Unkept::ITSELF.into(), why: "SFTP makes no such thing".into() }]);
-            }
-        }
-        let line = self.line()?;
-        let ask = || Ask::new(kind::SYMLINK).bytes(entry.target).bytes(&place);
-        self.make("making a link", &line, entry, &place, ask)?;
-        self.restore_at(entry, &place)
-    }
-
-    fn link(&self, entry: &Entry<'_>, first: &[u8]) -> Result<Made, Failure> {
-        const HARD: &str = "hardlink@openssh.com";
-        let (first, place, line) = (self.place(first)?, self.place(entry.path)?, self.line()?);
-        if !line.has(HARD) {
-            return Err(Failure::Refused("the server makes no hard links".into()));
-        }
-        let ask = || Ask::extended(HARD).bytes(&first).bytes(&place);
-        self.make("making a hard link", &line, entry, &place, ask)?;
-        Ok(Made::new())
-    }
-
-    fn finish_directory(&self, entry: &Entry<'_>) -> Result<Made, Failure> {
-        let place = if is_top(entry.path) { self.root.clone() } else { self.place(entry.path)? };
-        match self.know(entry.path)? {
-            Some(_) => self.restore_at(entry, &place),
-            None => Err(Failure::Refused("it could not be made".into())),
-        }
-    }
-}
-
-impl Store for Sftp {
-    fn found(&self) -> Found {
-        self.found
-    }
-
-    fn get_own(&self, name: &str) -> Result<Option<Box<dyn Read + '_>>, Failure> {
-        let reading = self.reading(&self.below(format!("{OWN_FOLDER}/{name}").as_bytes()))?;
-        Ok(reading.map(|reading| Box::new(reading) as Box<dyn Read + '_>))
-    }
-
-    fn put_own(&self, name: &str, file: &File) -> Result<(), Failure> {
-        let line = self.line()?;
-        let (temporary, place) =
-            (self.temporary(&self.small_name()), self.below(format!("{OWN_FOLDER}/{name}").as_bytes()));
-        let flags = open::WRITE | open::CREATE | open::EXCLUSIVE;
-        let ask = Ask::new(kind::OPEN).bytes(&temporary).u32(flags).attributes(&Attributes::default());
-        let handle = self.handle("making it", &line, &ask)?;
-        let (mut buffer, mut offset, mut sent) = (vec![0; line.piece], 0, VecDeque::new());
-        loop {
-            let n = file.read_at(&mut buffer, offset).map_err(|error| Failure::of("reading the manifest", error))?;
-            if n == 0 || sent.len() >= LANES {
-                for pending in sent.drain(..) {
-                    self.success("writing", &self.wait(pending)?)?;
-                }
-            }
-            if n == 0 {
-                break;
-            }
-            let ask = Ask::new(kind::WRITE).bytes(&handle).u64(offset);
-            sent.push_back(line.send(&ask, Some(&buffer[..n])).map_err(|broken| self.broken(broken))?);
-            offset += n as u64;
-        }
-        self.success("closing it", &self.ask(&line, &Ask::new(kind::CLOSE).bytes(&handle))?)?;
-        self.success("naming it", &self.rename(&line, &temporary, &place, true)?)
-    }
-
-    fn remove_own(&self, name: &str) -> Result<(), Failure> {
-        let place = self.below(format!("{OWN_FOLDER}/{name}").as_bytes());
-        match self.ask(&*self.line()?, &Ask::new(kind::REMOVE).bytes(&place))? {
-            Answer::Status(status::NO_SUCH_FILE, _) => Ok(()),
-            answer => self.success("removing it", &answer),
-        }
-    }
-
-    fn names(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
-        match self.know(directory)? {
-            Some(_) => Ok(self.listing(if is_top(directory) { b"" } else { directory })?.keys().cloned().collect()),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    fn hashes_there<'n>(&self, wanted: &[&'n str]) -> Option<&'n str> {
-        let there = self.hasher.get_or_init(|| hash::available(&self.way));
-        wanted.iter().find(|name| there.contains(name)).copied()
-    }
-
-    fn hash_there(&self, paths: &[&[u8]], algorithm: &str) -> Result<Vec<Option<Digest>>, Failure> {
-        Ok(hash::digests(&self.way, &self.root, paths, algorithm))
     }
 }

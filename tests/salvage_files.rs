@@ -1,0 +1,238 @@
+//! Files of damaged ext volumes whose own inode or map is ruined: what is left of them comes out, and says how far it can
+//! be trusted.
+
+mod common;
+mod salvaging;
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use offmount::fs::{Members, OpenOptions, ext};
+use offmount::progress::Silent;
+use offmount::source::FileSource;
+
+use common::{Scratch, debugfs, offmount, tool, untouched};
+use salvaging::{copied, first_block, inode_at, ruin, tree, trusts, volume, zero};
+
+/// Where other fields show that sizes are ruined, one that only a hole at the end bears out is doubtful.
+#[test]
+fn a_hole_at_the_end_is_doubtful_where_sizes_lie() {
+    for (kind, lies, trust) in [("ext2", "2000", "doubtful"), ("ext4", "2000", "doubtful"), ("ext2", "9000", "intact")]
+    {
+        let scratch = Scratch::new();
+        let image = two_files(&scratch, &["-t", kind, "-b", "1024", "-O", "^metadata_csum"], |_| {
+            format!(
+                "set_inode_field /one size {lies}\nset_inode_field /other size {lies}\nset_inode_field /third size 20000"
+            )
+        });
+        assert_eq!(trusts(&copied(&scratch, &image))["third"], trust, "{kind} {lies}");
+    }
+}
+
+/// A volume of two files and what `commands` make of it.
+fn two_files(scratch: &Scratch, kind: &[&str], commands: impl Fn(&Path) -> String) -> PathBuf {
+    let tree = scratch.dir("tree");
+    fs::write(tree.join("one"), vec![b'1'; 9000]).unwrap();
+    fs::write(tree.join("other"), vec![b'2'; 9000]).unwrap();
+    fs::write(tree.join("third"), vec![b'3'; 9000]).unwrap();
+    let image = volume(scratch, &tree, kind);
+    let commands = commands(&image);
+    let path = image.to_str().unwrap();
+    for command in commands.lines() {
+        tool("debugfs", &["-w", "-R", command, path]);
+    }
+    image
+}
+
+#[test]
+fn files_that_share_a_block_are_both_doubtful() {
+    let scratch = Scratch::new();
+    let image = two_files(&scratch, &["-t", "ext2", "-b", "1024"], |image| {
+        format!("set_inode_field /one block[2] {}", first_block(image, "/other"))
+    });
+    let trusts = trusts(&copied(&scratch, &image));
+    assert_eq!([&trusts["one"], &trusts["other"], &trusts["third"]], ["doubtful", "doubtful", "intact"]);
+}
+
+/// Of a file and many others in the same blocks the one is wrong that has a run of them all.
+#[test]
+fn a_file_that_leads_into_many_others_is_doubtful_alone() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    fs::write(tree.join("one"), vec![b'1'; 30 << 10]).unwrap();
+    let image = volume(&scratch, &tree, &["-t", "ext4", "-b", "1024", "-g", "8192", "-O", "^metadata_csum"]);
+    let others = first_block(&image, "/deep/one/two/three/file1") as u32;
+    // The start of the first extent.
+    ruin(&image, "/one", 0x28 + 12 + 8, &others.to_le_bytes());
+    let trusts = trusts(&copied(&scratch, &image));
+    let doubted: Vec<&str> =
+        trusts.iter().filter(|(_, trust)| *trust == "doubtful").map(|(path, _)| path.as_str()).collect();
+    assert_eq!(doubted, ["one"]);
+}
+
+#[test]
+fn a_file_that_claims_a_bitmap_is_doubtful() {
+    let scratch = Scratch::new();
+    let image = two_files(&scratch, &["-t", "ext2", "-b", "1024"], |image| {
+        let said = String::from_utf8(tool("dumpe2fs", &[image.to_str().unwrap()])).unwrap();
+        let (_, bitmap) = said.split_once("Block bitmap at ").unwrap();
+        let bitmap: String = bitmap.chars().take_while(char::is_ascii_digit).collect();
+        format!("set_inode_field /one block[2] {bitmap}")
+    });
+    let trusts = trusts(&copied(&scratch, &image));
+    assert_eq!([&trusts["one"], &trusts["other"]], ["doubtful", "intact"]);
+}
+
+#[test]
+fn a_size_smaller_than_what_is_written_cuts_nothing_off() {
+    let scratch = Scratch::new();
+    let image = two_files(&scratch, &["-t", "ext4", "-b", "1024"], |_| "set_inode_field /one size 2000".to_owned());
+    let out = copied(&scratch, &image);
+    let one = fs::read(out.join("one")).unwrap();
+    assert!(one.len() >= 9000 && one[..9000] == [b'1'; 9000], "{} bytes", one.len());
+    let trusts = trusts(&out);
+    assert_eq!([&trusts["one"], &trusts["other"]], ["doubtful", "intact"]);
+}
+
+/// Where the number of blocks bears out the size, and extents lead further: nothing is cut off, as with e2fsck.
+#[test]
+fn extents_lead_further_than_size_and_blocks_say() {
+    let scratch = Scratch::new();
+    let image = two_files(&scratch, &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum"], |_| {
+        "set_inode_field /one size 2000\nset_inode_field /one blocks 4".to_owned()
+    });
+    let out = copied(&scratch, &image);
+    let repaired = scratch.copy_of(&image, "repaired");
+    let _ = common::run(common::system("e2fsck").args(["-fy", repaired.to_str().unwrap()]), b"");
+    let expected = tool("debugfs", &["-R", "cat /one", repaired.to_str().unwrap()]);
+    assert!(fs::read(out.join("one")).unwrap() == expected);
+    assert_eq!(trusts(&out)["one"], "doubtful");
+}
+
+/// Contents that damage has read as pointers lead everywhere, and from there everywhere again.
+#[test]
+fn contents_read_as_pointers_are_not_followed_for_long() {
+    let scratch = Scratch::new();
+    let tree = scratch.dir("tree");
+    let pointers: Vec<u8> = (0..2u32 << 20).flat_map(|i| (i.wrapping_mul(0x9E37_79B9) >> 22).to_le_bytes()).collect();
+    fs::write(tree.join("pointers"), pointers).unwrap();
+    for i in 0..100 {
+        fs::write(tree.join(format!("file{i}")), format!("file {i}")).unwrap();
+    }
+    let image = volume(&scratch, &tree, &["-t", "ext2", "-b", "16384"]);
+    let first = first_block(&image, "/pointers");
+    let ruined: String =
+        (0..100).map(|i| format!("sif /file{i} block[TIND] {first}\nsif /file{i} size 0x4000000000\n")).collect();
+    debugfs(&image, &ruined);
+    let source = Arc::new(FileSource::open(&image).unwrap());
+    let fs = (ext::DRIVER.open)(&Members::one(source), &OpenOptions::default(), &Silent).unwrap().unwrap();
+    let root = fs.node(fs.root()).unwrap().unwrap();
+    let file = fs.lookup(&root, b"file7").unwrap().unwrap();
+    let mapping = fs.mapping(&fs.node(file.id).unwrap().unwrap()).unwrap();
+    let mapped: u64 = mapping.extents.iter().map(|extent| extent.len).sum();
+    assert!(mapped <= fs::metadata(&image).unwrap().len(), "{mapped} bytes are mapped");
+    let trusts = trusts(&copied(&scratch, &image));
+    for i in 0..100 {
+        assert!(["partial", "doubtful"].contains(&&*trusts[&format!("file{i}")]), "file{i}");
+    }
+}
+
+/// Sizes that lie on a volume without checksums: the blocks that are mapped, and the zeros behind the end, tell better.
+#[test]
+fn the_size_of_a_file_is_ruined() {
+    for size in ["5", "2000", "4000000000", "0"] {
+        let scratch = Scratch::new();
+        let image = two_files(&scratch, &["-t", "ext2", "-b", "1024"], |_| format!("set_inode_field /one size {size}"));
+        let out = copied(&scratch, &image);
+        assert!(fs::read(out.join("one")).unwrap() == vec![b'1'; 9000], "size {size}");
+        let trusts = trusts(&out);
+        assert_eq!([&trusts["one"], &trusts["other"]], ["doubtful", "intact"], "size {size}");
+    }
+}
+
+/// With checksums there is one size that makes an inode's right: of a file that ends in zeros, too.
+#[test]
+fn the_checksum_shows_the_size_of_a_file() {
+    for size in ["5", "2000", "8999", "70000", "4000000000"] {
+        let scratch = Scratch::new();
+        let image =
+            two_files(&scratch, &["-t", "ext4", "-b", "1024", "-I", "256", "-O", "metadata_csum"], |_| String::new());
+        let at = inode_at(&image, "/one");
+        let block = first_block(&image, "/one") * 1024 + 8990;
+        zero(&image, block, 10);
+        let lie: u64 = size.parse().unwrap();
+        File::options().write(true).open(&image).unwrap().write_all_at(&lie.to_le_bytes()[..4], at + 4).unwrap();
+        let out = copied(&scratch, &image);
+        assert!(fs::read(out.join("one")).unwrap() == [vec![b'1'; 8990], vec![0; 10]].concat(), "size {size}");
+    }
+}
+
+#[test]
+fn a_file_whose_extent_tree_lost_its_root_is_put_together() {
+    let scratch = Scratch::new();
+    let tree = scratch.dir("tree");
+    let blocks: Vec<u8> = (0..400u32).flat_map(|i| [i.to_le_bytes().to_vec(), vec![7; 1020]].concat()).collect();
+    let image = scratch.sparse("image", 24 << 20);
+    fs::write(tree.join("whole"), b"whole").unwrap();
+    let (folder, path) = (tree.to_str().unwrap(), image.to_str().unwrap());
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "1024", "-O", "^has_journal", "-d", folder, path]);
+    {
+        // Every second block of a full volume is freed, so that the file needs many extents.
+        let mount = common::Mounted::writable(&image, "");
+        for i in 0..800 {
+            fs::write(mount.join(format!("filler{i}")), vec![1; 1024]).unwrap();
+        }
+        tool("sync", &["-f", mount.path().to_str().unwrap()]);
+        for i in (0..800).step_by(2) {
+            fs::remove_file(mount.join(format!("filler{i}"))).unwrap();
+        }
+        let file = File::create(mount.join("many")).unwrap();
+        for (i, block) in blocks.chunks(1024).enumerate() {
+            // Holes between, so that no two blocks make one extent.
+            file.write_all_at(block, 2 * i as u64 * 1024).unwrap();
+        }
+        file.sync_all().unwrap();
+    }
+    let expected = {
+        let mount = common::Mounted::read_only(&image, "");
+        fs::read(mount.join("many")).unwrap()
+    };
+    let said = String::from_utf8(debugfs(&image, "ex /many\n")).unwrap();
+    assert!(said.contains(" 1/ "), "the tree has leaves of its own: {said}");
+    let at = inode_at(&image, "/many");
+    zero(&image, at + 0x28, 60);
+    let out = copied(&scratch, &image);
+    let got = fs::read(out.join("many")).unwrap();
+    // Whether there was a hole or a leaf between two leaves, nothing tells.
+    assert!(["unproven", "partial"].contains(&trusts(&out)["many"].as_str()));
+    assert!(got == expected, "{} bytes, expected {}", got.len(), expected.len());
+}
+
+#[test]
+fn deleted_files_come_back_from_the_journal() {
+    let scratch = Scratch::new();
+    let image = scratch.sparse("image", 24 << 20);
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "1024", image.to_str().unwrap()]);
+    let text = "what was deleted\n".repeat(500);
+    {
+        let mount = common::Mounted::writable(&image, "");
+        fs::create_dir_all(mount.join("home/user")).unwrap();
+        for name in ["kept", "gone", "taken"] {
+            fs::write(mount.join("home/user").join(name), format!("{name}: {text}")).unwrap();
+        }
+        tool("sync", &["-f", mount.path().to_str().unwrap()]);
+        fs::remove_file(mount.join("home/user/gone")).unwrap();
+        tool("sync", &["-f", mount.path().to_str().unwrap()]);
+    }
+    let listed = untouched(&image, |image| offmount(&["find", image.to_str().unwrap(), "--deleted"]).exits(0));
+    assert_eq!(listed.lines(), ["disk:#deleted/home/user/gone"]);
+    let out = scratch.join("out");
+    let args = ["copy", image.to_str().unwrap(), "--to", out.to_str().unwrap(), "--quiet", "--deleted"];
+    let _ = untouched(&image, |_| offmount(&args));
+    assert_eq!(fs::read_to_string(out.join("#deleted/home/user/gone")).unwrap(), format!("gone: {text}"));
+    assert_eq!(fs::read_to_string(out.join("home/user/kept")).unwrap(), format!("kept: {text}"));
+    assert_eq!(trusts(&out)["#deleted/home/user/gone"], "journal");
+    assert!(!out.join("home/user/gone").exists() && !out.join("#deleted/home/user/kept").exists());
+}

@@ -1,0 +1,97 @@
+//! Volumes over which another filesystem was made: the older one's files come out.
+
+mod common;
+mod salvaging;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{Scratch, tool};
+use salvaging::{copied, tree, trusts, volume};
+
+/// Files below `out`, wherever they are, by contents.
+fn contents(out: &Path, found: &mut BTreeMap<Vec<u8>, PathBuf>) {
+    for entry in fs::read_dir(out).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            contents(&path, found);
+        } else {
+            found.insert(fs::read(&path).unwrap(), path);
+        }
+    }
+}
+
+#[test]
+fn mkfs_was_run_over_a_volume() {
+    let usual: &[&str] = &["-t", "ext4", "-b", "1024", "-g", "2048"];
+    // Descriptors that the newer filesystem's overwrite, in all copies.
+    let under: &[&str] = &["-t", "ext4", "-b", "2048", "-g", "4096", "-I", "512", "-O", "metadata_csum,64bit"];
+    // With the same geometry, with more inodes, with larger blocks over small ones.
+    for (old, new) in [
+        (usual, ["-b", "1024", "-N", "1200"]),
+        (usual, ["-b", "4096", "-N", "4000"]),
+        (under, ["-b", "1024", "-N", "1200"]),
+    ] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        let image = volume(&scratch, &tree, old);
+        tool(
+            "mke2fs",
+            &[&["-q", "-F", "-t", "ext4", "-E", "nodiscard"][..], &new, &[image.to_str().unwrap()]].concat(),
+        );
+        let out = copied(&scratch, &image);
+        let (mut truth, mut found) = (BTreeMap::new(), BTreeMap::new());
+        contents(&tree, &mut truth);
+        contents(&out, &mut found);
+        let left = truth.keys().filter(|contents| found.contains_key(*contents)).count();
+        assert!(left * 10 >= truth.len() * 9, "{new:?}: {left} of {}", truth.len());
+        let trusts = trusts(&out);
+        for (contents, path) in found.iter().filter(|(contents, _)| !contents.is_empty()) {
+            let name = path.strip_prefix(&out).unwrap().to_str().unwrap();
+            let trust = trusts.get(name).map_or("", String::as_str);
+            assert!(truth.contains_key(contents) || trust == "doubtful" || trust.is_empty(), "{new:?}: {name} {trust}");
+        }
+    }
+}
+
+#[test]
+fn another_filesystem_was_made_over_a_volume() {
+    for (maker, args) in [("mkswap", &[][..]), ("mkfs.btrfs", &["-q", "-f", "-m", "single"]), ("mkfs.exfat", &[])] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        let image = scratch.sparse("image", 160 << 20);
+        let (folder, path) = (tree.to_str().unwrap(), image.to_str().unwrap());
+        // Groups as small as these have their tables all over the volume.
+        tool("mke2fs", &["-q", "-F", "-t", "ext3", "-b", "4096", "-g", "1024", "-N", "4000", "-d", folder, path]);
+        tool(maker, &[args, &[path]].concat());
+        let out = copied(&scratch, &image);
+        let (mut truth, mut found) = (BTreeMap::new(), BTreeMap::new());
+        contents(&tree, &mut truth);
+        contents(&out, &mut found);
+        let left = truth.keys().filter(|contents| found.contains_key(*contents)).count();
+        assert!(left * 10 >= truth.len() * 5, "{maker}: {left} of {}", truth.len());
+    }
+}
+
+/// What a newer filesystem writes when it is made is lost to the older one: its files say so.
+#[test]
+fn the_log_of_a_newer_filesystem_lies_in_a_file() {
+    let scratch = Scratch::new();
+    let tree = scratch.dir("tree");
+    fs::write(tree.join("small"), "small").unwrap();
+    let large: Vec<u8> = (1..25_000u32).flat_map(|i| i.to_le_bytes().repeat(1024)).collect();
+    fs::write(tree.join("large"), &large).unwrap();
+    let image = scratch.sparse("image", 320 << 20);
+    let (folder, path) = (tree.to_str().unwrap(), image.to_str().unwrap());
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "4096", "-g", "8192", "-d", folder, path]);
+    tool("mkfs.xfs", &["-q", "-f", "-K", "-l", "agnum=1", path]);
+    let out = copied(&scratch, &image);
+    let found = trusts(&out);
+    let name = found.keys().find(|name| name.ends_with("/large")).unwrap_or_else(|| panic!("{found:?}"));
+    assert_eq!(found[name], "partial");
+    let copy = fs::read(out.join(name)).unwrap();
+    assert_eq!(copy.len(), large.len());
+    let differs = copy.chunks(512).zip(large.chunks(512)).filter(|(one, other)| one != other);
+    assert!(differs.clone().count() > 0 && differs.clone().all(|(copy, _)| copy.iter().all(|&byte| byte == 0)));
+}
