@@ -1,6 +1,6 @@
 //! `offmount cat`.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -41,19 +41,20 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
     let session = Session::open(&arguments.source, global)?;
-    let mut whole = true;
+    let (mut out, mut buffer, mut whole) = (output::stdout(), Buffer::default(), true);
     for path in &arguments.paths {
         whole &= match session.resolve(path, true)? {
-            Some(found) => write(&session, &found)?,
+            Some(found) => write(&session, &found, &mut buffer, &mut out)?,
             None => false,
         };
     }
+    out.flush()?;
     session.show_decisions();
     Ok(u8::from(!whole))
 }
 
 /// Writes one file; false where something of it is missing or in doubt.
-fn write(session: &Session, found: &Resolved) -> Result<bool, Stop> {
+fn write(session: &Session, found: &Resolved, buffer: &mut Buffer, out: &mut dyn Write) -> Result<bool, Stop> {
     let path = escaped(&found.server_path);
     let (Some(fs), Some(node)) = (session.server.volume(found.volume).fs(), &found.node) else {
         output::complain(&format!("{path}: is a directory"));
@@ -64,7 +65,7 @@ fn write(session: &Session, found: &Resolved) -> Result<bool, Stop> {
         return Ok(false);
     }
     let content = Content::open(&**fs, node)?;
-    let lost = write_content(session, &content)?;
+    let lost = write_content(session, &content, buffer, out)?;
     tell_of_lost(&path.to_string(), &lost);
     let trust = found.trust.max(node.trust).max(content.mapping().trust);
     if trust > Trust::Partial || (trust == Trust::Unproven) {
@@ -73,16 +74,20 @@ fn write(session: &Session, found: &Resolved) -> Result<bool, Stop> {
     Ok(lost.is_empty() && trust < Trust::Unproven)
 }
 
-fn write_content(session: &Session, content: &Content<'_>) -> Result<Spans, Stop> {
-    let (mut buffer, mut lost, mut at) = (Buffer::new(CHUNK), Spans::new(), 0);
-    let mut out = io::stdout().lock();
+fn write_content(
+    session: &Session,
+    content: &Content<'_>,
+    buffer: &mut Buffer,
+    out: &mut dyn Write,
+) -> Result<Spans, Stop> {
+    let (mut lost, mut at) = (Spans::new(), 0);
+    buffer.resize(content.size().min(CHUNK as u64) as usize);
     while at < content.size() {
         session.unless_interrupted()?;
-        let n = content.read(at, &mut buffer, &mut lost)?;
+        let n = content.read(at, buffer, &mut lost)?;
         out.write_all(&buffer[..n])?;
         at += n as u64;
     }
-    out.flush()?;
     Ok(lost)
 }
 
