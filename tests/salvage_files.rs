@@ -72,6 +72,25 @@ fn a_file_that_leads_into_many_others_is_doubtful_alone() {
     assert_eq!(doubted, ["one"]);
 }
 
+/// Where size and number of blocks agree, an extent that is longer than both claims nothing for it, and of two such that
+/// lead into the same files either is doubtful alone.
+#[test]
+fn extents_too_long_make_nobody_else_doubtful() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    let image = volume(&scratch, &tree, &["-t", "ext4", "-b", "1024", "-g", "8192", "-O", "^metadata_csum"]);
+    for (name, blocks) in [("file1", 129u16), ("file5", 513)] {
+        // The length of the first extent.
+        ruin(&image, &format!("/deep/one/two/three/{name}"), 0x28 + 12 + 4, &blocks.to_le_bytes());
+    }
+    let trusts = trusts(&copied(&scratch, &image));
+    let mut doubted: Vec<&str> =
+        trusts.iter().filter(|(_, trust)| *trust == "doubtful").map(|(path, _)| path.as_str()).collect();
+    doubted.sort_unstable();
+    assert_eq!(doubted, ["deep/one/two/three/file1", "deep/one/two/three/file5"]);
+    assert!(trusts.len() > 20);
+}
+
 #[test]
 fn a_file_that_claims_a_bitmap_is_doubtful() {
     let scratch = Scratch::new();

@@ -22,8 +22,11 @@ const BUFFER: usize = 256 << 10;
 /// A hole between two files that is read along rather than skipped.
 const GAP: u64 = 64 << 10;
 
-/// Bytes read ahead at a time.
+/// Bytes read ahead at a time, at most.
 const WINDOW: u64 = 1 << 20;
+
+/// Bytes that all lanes together hold of what they read ahead.
+const WINDOWS: u64 = 4 << 20;
 
 /// Files with more holes than this, and hardly any data beside them, are not hashed whole: a ruined size must not keep
 /// us hashing zeros for hours.
@@ -36,15 +39,18 @@ pub const TARGET: usize = 4096;
 pub struct Lane {
     buffer: Buffer,
     ahead: Ahead,
+    /// Bytes that it reads ahead.
+    window: u64,
     hasher: Hasher,
     /// Bytes that the attempt at the present file handed to the destination.
     written: u64,
 }
 
 impl Lane {
-    /// Buffers, empty.
-    pub fn new(hashes: Hashes) -> Self {
-        Lane { buffer: Buffer::new(BUFFER), ahead: Ahead::default(), hasher: Hasher::new(hashes), written: 0 }
+    /// Buffers, empty, of one of so many lanes.
+    pub fn new(hashes: Hashes, lanes: usize) -> Self {
+        let window = WINDOW.min(WINDOWS / lanes.max(1) as u64);
+        Lane { buffer: Buffer::new(BUFFER), ahead: Ahead::default(), window, hasher: Hasher::new(hashes), written: 0 }
     }
 }
 
@@ -171,7 +177,7 @@ impl Job<'_> {
             let open = window.unwrap_or(Span { start: piece.start, end: piece.start });
             let near = piece.start >= open.start && piece.start <= open.end.saturating_add(GAP);
             let end = open.end.max(piece.end);
-            if !near || end - open.start > WINDOW {
+            if !near || end - open.start > lane.window {
                 break;
             }
             window = Some(Span { start: open.start, end });
@@ -307,7 +313,7 @@ impl Job<'_> {
     ) -> Result<ContentRead, Halt> {
         let mut lost = Spans::new();
         let data_only = is_nearly_all_hole(runs);
-        let Lane { buffer, ahead, hasher, written } = lane;
+        let Lane { buffer, ahead, hasher, written, .. } = lane;
         hasher.reset();
         let held = drain.as_ref().map_or(0, |drain| drain.held());
         for run in runs {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Bytes held back at most before lanes wait for the one that is behind.
-const HELD: usize = 24 << 20;
+const HELD: usize = 12 << 20;
 
 /// Passes results on in order. A lane that is far ahead waits; the one whose turn it is never does.
 pub struct Reorder<T, F> {

@@ -227,7 +227,7 @@ fn work(job: &Job<'_>, prepared: &Prepared<'_>, ours: bool, pool: &rayon::Thread
         lanes,
         &batches,
         book,
-        || Lane::new(job.hashes),
+        || Lane::new(job.hashes, lanes),
         |batch, lane| job.copy_files(&plan.files[batch.files], batch.whole, lane),
     );
     let links = ranges(plan.links.len());
@@ -236,7 +236,7 @@ fn work(job: &Job<'_>, prepared: &Prepared<'_>, ours: bool, pool: &rayon::Thread
         lanes,
         &links,
         book,
-        || Lane::new(job.hashes),
+        || Lane::new(job.hashes, lanes),
         |range, lane| job.make_links(&plan.links[range], lane),
     );
 

@@ -14,7 +14,7 @@ use super::map;
 use super::number::InodeNr;
 use super::volume::Volume;
 use crate::bytes::le32;
-use crate::node::{Backing, Kind};
+use crate::node::{self, Backing, Kind, Mapping};
 use crate::source::SourceGone;
 
 /// Clusters whose bits are kept together: made when the first of them is claimed.
@@ -81,9 +81,10 @@ impl Claimed {
 
     /// What an inode says it uses. `deep` reads its whole map, not only what stands in the inode.
     pub fn runs(&self, volume: &Volume, inode: &Inode<'_>, deep: bool) -> Result<Vec<Run>, SourceGone> {
-        let mut blocks = in_record(&volume.geometry, inode);
+        let most = most(&volume.geometry, inode);
+        let mut blocks = at_most(in_record(&volume.geometry, inode), most);
         if deep {
-            blocks.extend(below(volume, inode)?);
+            blocks.extend(at_most(below(volume, inode)?, most));
         }
         if self.cluster_blocks == 1 && !deep {
             return Ok(blocks);
@@ -182,6 +183,24 @@ fn others(claimants: &[Claimant]) -> HashMap<InodeNr, BTreeSet<InodeNr>> {
     others
 }
 
+/// Blocks that an inode may claim: those that its size takes, or that it counts as its own. Beyond both nothing but the
+/// ruined length of an extent leads.
+pub fn most(geometry: &Geometry, inode: &Inode<'_>) -> u64 {
+    let block = u64::from(geometry.block_size);
+    inode.size(geometry).div_ceil(block).max(inode.allocated(geometry).div_ceil(block))
+}
+
+/// The first of some runs, of so many blocks together.
+pub fn at_most(runs: Vec<Run>, most: u64) -> Vec<Run> {
+    let mut left = most;
+    let cut = runs.into_iter().map(|(start, end)| {
+        let len = (end - start).min(left);
+        left -= len;
+        (start, start + len)
+    });
+    cut.filter(|run| run.0 < run.1).collect()
+}
+
 /// The blocks that an inode's own record names: data, and the nodes or pointers that lead to more.
 pub fn in_record(geometry: &Geometry, inode: &Inode<'_>) -> Vec<Run> {
     if !matches!(inode.kind(), Kind::File | Kind::Directory | Kind::Symlink) {
@@ -212,11 +231,15 @@ fn below(volume: &Volume, inode: &Inode<'_>) -> Result<Vec<Run>, SourceGone> {
     if !matches!(inode.kind(), Kind::File | Kind::Directory | Kind::Symlink) {
         return Ok(Vec::new());
     }
-    let block = u64::from(volume.geometry.block_size);
-    let mapping = map::map(volume, inode, inode.size(&volume.geometry))?;
-    let run = |extent: &crate::node::Extent| match extent.backing {
+    Ok(on_disk(&volume.geometry, &map::map(volume, inode, inode.size(&volume.geometry))?))
+}
+
+/// The blocks that a mapping leads to.
+pub fn on_disk(geometry: &Geometry, mapping: &Mapping) -> Vec<Run> {
+    let block = u64::from(geometry.block_size);
+    let run = |extent: &node::Extent| match extent.backing {
         Backing::Device { offset, .. } => Some((offset / block, (offset + extent.len).div_ceil(block))),
         _ => None,
     };
-    Ok(mapping.extents.iter().filter_map(run).collect())
+    mapping.extents.iter().filter_map(run).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::Body;
 use crate::sink::Failure;
 
 /// What a store takes.
@@ -57,7 +58,7 @@ pub trait Bucket: Send + Sync {
     ///
     /// # Errors
     /// [`Failure`].
-    fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Failure>;
+    fn put(&self, key: &str, body: Body) -> Result<String, Failure>;
 
     /// Begins an object of parts; returns the name of the upload.
     ///
@@ -69,14 +70,7 @@ pub trait Bucket: Send + Sync {
     ///
     /// # Errors
     /// [`Failure`].
-    fn put_part(
-        &self,
-        key: &str,
-        upload: &str,
-        number: usize,
-        body: Vec<u8>,
-        md5: &[u8; 16],
-    ) -> Result<String, Failure>;
+    fn put_part(&self, key: &str, upload: &str, number: usize, body: Body, md5: &[u8; 16]) -> Result<String, Failure>;
 
     /// Makes the object of its parts; returns its tag.
     ///

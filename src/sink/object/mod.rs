@@ -4,12 +4,14 @@
 //! at a time; an object appears when it is whole. Whatever else a filesystem holds (directories, links, devices, owners,
 //! modes, times) the manifest keeps alone.
 
+mod body;
 mod bucket;
 mod index;
 mod reading;
 pub mod tag;
 mod upload;
 
+pub use body::Body;
 pub use bucket::{Bucket, Object, Part, Rules};
 
 use std::collections::HashSet;
@@ -43,7 +45,7 @@ const UPLOADS: &str = "uploads/";
 const NOTE_MAX: u64 = 64 << 10;
 
 /// Parts and small files held in memory at a time, over all lanes.
-const MEMORY: u64 = 48 << 20;
+const MEMORY: u64 = 32 << 20;
 
 /// Parts sent at a time.
 const SENDERS: usize = 6;
@@ -164,7 +166,7 @@ impl Objects {
         self.has_uploads.store(true, Ordering::Relaxed);
         let noted = Noted { key: key.to_owned(), upload };
         let note = serde_json::to_vec(&noted).unwrap_or_default();
-        self.bucket.put(&self.note_of(&noted.upload), note)?;
+        self.bucket.put(&self.note_of(&noted.upload), note.into())?;
         Ok(noted.upload)
     }
 

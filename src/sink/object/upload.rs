@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde::{Deserialize, Serialize};
 
-use super::{NAME, Objects, Part, tag};
+use super::{Body, NAME, Objects, Part, tag};
 use crate::sink::budget::Share;
 use crate::sink::{Committed, Drain, Entry, Failure, Half, Mark, Token, lacks};
 
@@ -34,7 +34,7 @@ pub struct Upload<'a> {
     /// The upload's name, where the object is sent in parts.
     upload: Option<String>,
     /// What is gathered for the next part, and its share of the memory.
-    buffer: Vec<u8>,
+    buffer: Body,
     share: Option<Share>,
     /// Parts by number; `None` while one is on its way.
     parts: Vec<Option<Part>>,
@@ -57,7 +57,7 @@ impl<'a> Upload<'a> {
             size,
             part,
             upload: None,
-            buffer: Vec::new(),
+            buffer: Body::default(),
             share: None,
             parts: Vec::new(),
             told: 0,
@@ -117,14 +117,13 @@ impl<'a> Upload<'a> {
             if self.share.is_none() {
                 let room = self.part.min(self.size.saturating_sub(self.end()));
                 self.share = Some(self.objects.budget.take(room));
-                self.buffer = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
+                self.buffer = Body::new(usize::try_from(room).unwrap_or(usize::MAX)).map_err(Failure::Gone)?;
             }
-            let room = self.part.saturating_sub(self.buffer.len() as u64).min(bytes.len() as u64) as usize;
-            if room == 0 {
+            let added = self.buffer.add(bytes);
+            if added == 0 {
                 return Err(Failure::Refused("it is longer than was announced".into()));
             }
-            self.buffer.extend_from_slice(&bytes[..room]);
-            bytes = &bytes[room..];
+            bytes = &bytes[added..];
             // A single piece is sent at the end, whole.
             if self.upload.is_some() && self.buffer.len() as u64 == self.part {
                 self.send()?;

@@ -14,6 +14,7 @@ use std::ops::Range;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use bytes::Bytes;
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
@@ -25,7 +26,7 @@ use self::failure::{judge, spoken};
 use self::service::Service;
 use self::watch::Watch;
 use super::Failure;
-use super::object::{Bucket, Object, Objects, Part, Rules, tag};
+use super::object::{Body, Bucket, Object, Objects, Part, Rules, tag};
 use super::store::{Options, Store, Unopened};
 use super::url::Url;
 
@@ -121,6 +122,10 @@ impl Cloud {
     }
 }
 
+fn payload(body: Body) -> PutPayload {
+    Bytes::from_owner(body).into()
+}
+
 fn path(key: &str) -> Result<Path, Failure> {
     Path::parse(key).map_err(|_| Failure::Refused("the store can not hold a file of this name".into()))
 }
@@ -163,9 +168,9 @@ impl Bucket for Cloud {
         }
     }
 
-    fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Failure> {
+    fn put(&self, key: &str, body: Body) -> Result<String, Failure> {
         let path = path(key)?;
-        let put = self.wait(self.backend.put(&path, PutPayload::from(body)))?;
+        let put = self.wait(self.backend.put(&path, payload(body)))?;
         Ok(Self::tag(put.e_tag))
     }
 
@@ -174,17 +179,9 @@ impl Bucket for Cloud {
         self.wait(self.backend.create_multipart(&path))
     }
 
-    fn put_part(
-        &self,
-        key: &str,
-        upload: &str,
-        number: usize,
-        body: Vec<u8>,
-        _md5: &[u8; 16],
-    ) -> Result<String, Failure> {
+    fn put_part(&self, key: &str, upload: &str, number: usize, body: Body, _md5: &[u8; 16]) -> Result<String, Failure> {
         let path = path(key)?;
-        let payload = PutPayload::from(body);
-        let part = self.wait(self.backend.put_part(&path, &upload.to_owned(), number, payload))?;
+        let part = self.wait(self.backend.put_part(&path, &upload.to_owned(), number, payload(body)))?;
         Ok(part.content_id)
     }
 

@@ -16,7 +16,7 @@ use self::auth::{Login, Session};
 use super::Failure;
 use super::http::{Answer, CONNECTIONS, Header, Http, may_pass};
 use super::key::in_url;
-use super::object::{Bucket, Object, Objects, Part, Rules, tag};
+use super::object::{Body, Bucket, Object, Objects, Part, Rules, tag};
 use super::store::{Options, Store, Unopened};
 use super::url::Url;
 
@@ -268,7 +268,7 @@ impl Bucket for Swift {
         }
     }
 
-    fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Failure> {
+    fn put(&self, key: &str, body: Body) -> Result<String, Failure> {
         let md5 = tag::hex(&tag::md5(&body));
         let answer = self.send("PUT", &self.object(key), &[("Etag", &md5)], &body)?;
         Ok(Self::tag_of(&self.good(answer)?))
@@ -281,14 +281,7 @@ impl Bucket for Swift {
         Ok(format!("offmount/{}/{now:x}", &object[..16]))
     }
 
-    fn put_part(
-        &self,
-        _key: &str,
-        upload: &str,
-        number: usize,
-        body: Vec<u8>,
-        md5: &[u8; 16],
-    ) -> Result<String, Failure> {
+    fn put_part(&self, _key: &str, upload: &str, number: usize, body: Body, md5: &[u8; 16]) -> Result<String, Failure> {
         let path = format!("{}/{}", in_url(&self.segments(), false), in_url(&self.segment(upload, number), true));
         let md5 = tag::hex(md5);
         let answer = self.send("PUT", &path, &[("Etag", &md5)], &body)?;

@@ -7,10 +7,10 @@ use rayon::prelude::*;
 
 use super::super::map;
 use super::super::number::{BlockNr, InodeNr};
-use super::super::sharing::FEWEST_INSIDE;
+use super::super::sharing::{self, FEWEST_INSIDE};
 use super::super::volume::Volume;
 use super::roll::{Known, Roll, State};
-use crate::node::{Backing, Kind, Trust};
+use crate::node::{Kind, Trust};
 use crate::progress::{Progress, Unit};
 use crate::source::SourceGone;
 
@@ -196,7 +196,6 @@ struct Part {
 fn map_some(volume: &Volume, chunk: &[(InodeNr, Known)]) -> Result<Part, SourceGone> {
     let mut part = Part::default();
     let mut inodes = volume.inodes();
-    let block_size = u64::from(volume.geometry.block_size);
     for (nr, _) in chunk {
         let Some(inode) = inodes.read(*nr)? else { continue };
         let mapping = map::map(volume, &inode, inode.size(&volume.geometry))?;
@@ -206,12 +205,9 @@ fn map_some(volume: &Volume, chunk: &[(InodeNr, Known)]) -> Result<Part, SourceG
         if mapping.trust == Trust::Doubtful && volume.geometry.has_checksums() {
             part.refuted.push(*nr);
         }
-        for extent in mapping.extents {
-            if let Backing::Device { offset, .. } = extent.backing {
-                let (start, len) = (offset / block_size, extent.len.div_ceil(block_size));
-                part.runs.push(Run { start, len, nr: *nr });
-            }
-        }
+        let mapped = sharing::on_disk(&volume.geometry, &mapping);
+        let claimed = sharing::at_most(mapped, sharing::most(&volume.geometry, &inode));
+        part.runs.extend(claimed.into_iter().map(|(start, end)| Run { start, len: end - start, nr: *nr }));
     }
     Ok(part)
 }
