@@ -109,8 +109,22 @@ fn all_superblocks_lie_about_inodes() {
     survives("inodes of a group", |image| {
         lie(image, 0x28, &(2 * header(image, "Inodes per group:") as u32).to_le_bytes());
     });
-    survives("size of inodes", |image| {
+    survives("size of inodes, doubled", |image| {
         lie(image, 0x58, &(2 * header(image, "Inode size:") as u16).to_le_bytes());
+    });
+    survives("size of inodes, halved", |image| {
+        lie(image, 0x58, &(header(image, "Inode size:") as u16 / 2).to_le_bytes());
+    });
+    survives("first inode of a file", |image| lie(image, 0x54, &100u32.to_le_bytes()));
+}
+
+/// Where it has no checksum, the superblock is believed no more than its copies.
+#[test]
+fn the_superblock_lies_about_the_size_of_blocks() {
+    survives("size of blocks", |image| {
+        let log = header(image, "Block size:").ilog2() - 10;
+        let file = File::options().write(true).open(image).unwrap();
+        file.write_all_at(&((log + 1) % 3).to_le_bytes(), 1024 + 0x18).unwrap();
     });
 }
 
@@ -207,6 +221,34 @@ fn directories_that_grew_together_lose_their_inodes() {
         let out = copied(&scratch, &image);
         assert_all_there(&tree, &out, features);
     }
+}
+
+/// The copies of directories' blocks that a journal holds, whose inode is lost like theirs, are nobody else's.
+#[test]
+fn a_journal_without_an_inode_holds_copies_of_directories() {
+    let scratch = Scratch::new();
+    let (tree, image) = (scratch.dir("tree"), scratch.sparse("image", 32 << 20));
+    tool("mke2fs", &["-q", "-F", "-t", "ext3", "-b", "1024", "-N", "2000", image.to_str().unwrap()]);
+    let mount = common::Mounted::writable(&image, "");
+    for i in 0..600 {
+        let path = match i % 6 {
+            0 => format!("small{}/{i:03}", i % 7),
+            _ => format!("large/a name as long as this, {i:03}"),
+        };
+        for root in [mount.path(), &tree] {
+            let path = root.join(&path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, format!("file {i}")).unwrap();
+        }
+    }
+    drop(mount);
+    let directories = fs::read_dir(&tree).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let records: Vec<u64> = directories.map(|name| inode_at(&image, &format!("/{name}"))).collect();
+    for at in records.into_iter().chain([inode_at(&image, "<8>")]) {
+        zero(&image, at, header(&image, "Inode size:"));
+    }
+    let out = copied(&scratch, &image);
+    assert_all_there(&tree, &out, "the journal's inode");
 }
 
 /// A hash tree of two levels beside one of a single level: the nodes below the root say which block is whose.

@@ -130,6 +130,28 @@ fn extents_lead_further_than_size_and_blocks_say() {
     assert_eq!(trusts(&out)["one"], "doubtful");
 }
 
+/// Zeros where pointers were: what they led to is lost, unless the inode counts no more than is left.
+#[test]
+fn a_block_of_pointers_is_zeroed() {
+    for (blocks, trust) in [(None, "partial"), (Some(26), "intact")] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        fs::write(tree.join("one"), vec![b'1'; 40 << 10]).unwrap();
+        let image = volume(&scratch, &tree, &["-t", "ext2", "-b", "1024"]);
+        let said = String::from_utf8(debugfs(&image, "stat /one\n")).unwrap();
+        let (_, pointers) = said.split_once("(IND):").unwrap();
+        let pointers: String = pointers.chars().take_while(char::is_ascii_digit).collect();
+        zero(&image, pointers.parse::<u64>().unwrap() * 1024, 1024);
+        if let Some(blocks) = blocks {
+            debugfs(&image, &format!("set_inode_field /one blocks {blocks}\n"));
+        }
+        let out = copied(&scratch, &image);
+        let expected = [vec![b'1'; 12 << 10], vec![0; 28 << 10]].concat();
+        assert!(fs::read(out.join("one")).unwrap() == expected);
+        assert_eq!(trusts(&out)["one"], trust, "{blocks:?}");
+    }
+}
+
 /// Contents that damage has read as pointers lead everywhere, and from there everywhere again.
 #[test]
 fn contents_read_as_pointers_are_not_followed_for_long() {

@@ -15,7 +15,7 @@ use super::map;
 use super::number::InodeNr;
 use super::sniff;
 use super::volume::Volume;
-use crate::bytes::le16;
+use crate::bytes::{Span, Spans, le16};
 use crate::finding::{Finding, Log, Place};
 use crate::fs::JournalState;
 use crate::node::{Backing, Extent, Kind, Mapping, Trust};
@@ -120,8 +120,7 @@ pub fn locate<'v>(volume: &'v Volume, external: Option<&Source>, log: &mut Log) 
         };
         return Ok(found.map_or(Located::Elsewhere, |journal| Located::Found(Box::new(journal))));
     }
-    let nr = volume.geometry.inode(sb.s_journal_inum.get()).unwrap_or(InodeNr::JOURNAL);
-    let inode = volume.inode(nr)?.filter(|inode| inode.is_in_use() && inode.kind() == Kind::File);
+    let (nr, inode) = inode(volume)?;
     let mut faults = Log::new();
     for inode in [inode, backup(volume, nr)].into_iter().flatten() {
         let mapping = map::map(volume, &inode, inode.raw.size())?;
@@ -135,6 +134,26 @@ pub fn locate<'v>(volume: &'v Volume, external: Option<&Source>, log: &mut Log) 
     }
     log.merge(faults);
     Ok(Located::Damaged)
+}
+
+/// The inode of a journal on the volume itself, by its number, if it is a file's still.
+fn inode(volume: &Volume) -> Result<(InodeNr, Option<Inode<'static>>), SourceGone> {
+    let nr = volume.geometry.inode(volume.superblock.s_journal_inum.get()).unwrap_or(InodeNr::JOURNAL);
+    Ok((nr, volume.inode(nr)?.filter(|inode| inode.is_in_use() && inode.kind() == Kind::File)))
+}
+
+/// The bytes of a journal whose inode is lost, by the superblock's copy of its map.
+pub fn unclaimed(volume: &Volume) -> Result<Spans, SourceGone> {
+    let (nr, None) = inode(volume)? else { return Ok(Spans::new()) };
+    let Some(inode) = backup(volume, nr) else { return Ok(Spans::new()) };
+    let mapping = map::map(volume, &inode, inode.raw.size())?;
+    let on_disk = mapping.extents.iter().filter_map(|extent| match extent.backing {
+        Backing::Device { offset, .. } => Some(Span::new(offset, extent.len)),
+        _ => None,
+    });
+    let spans = on_disk.collect();
+    let is_journal = Journal::open(&volume.source, &volume.geometry, mapping, &mut Log::new())?.is_some();
+    Ok(if is_journal { spans } else { Spans::new() })
 }
 
 /// The journal's inode as the superblock's copy of its map has it.

@@ -45,7 +45,7 @@ const UPLOADS: &str = "uploads/";
 const NOTE_MAX: u64 = 64 << 10;
 
 /// Parts and small files held in memory at a time, over all lanes.
-const MEMORY: u64 = 32 << 20;
+const MEMORY: u64 = 28 << 20;
 
 /// Parts sent at a time.
 const SENDERS: usize = 6;

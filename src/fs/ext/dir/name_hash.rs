@@ -27,6 +27,11 @@ impl NameHash {
         (version < 2 * UNSIGNED).then_some(NameHash { version, seed })
     }
 
+    /// True where any names have hashes all over the range: the oldest way puts like names near each other.
+    pub fn is_even(&self) -> bool {
+        self.version % UNSIGNED != 0
+    }
+
     /// The hash of a name. The lowest bit is never set: it marks collisions.
     pub fn hash(&self, name: &[u8]) -> u32 {
         let widen: fn(u8) -> u32 = if self.version >= UNSIGNED { u32::from } else { |byte| byte as i8 as u32 };

@@ -13,7 +13,7 @@ use super::geometry::Geometry;
 use super::inode::{Inode, Layout};
 use super::number::{BlockNr, InodeNr};
 use super::volume::Volume;
-use crate::bytes::Span;
+use crate::bytes::{Span, Spans};
 use crate::finding::{Code, Finding, Place};
 use crate::node::{Backing, Extent, Mapping, Trust};
 use crate::source::{SourceGone, read_whole};
@@ -150,6 +150,41 @@ impl<'v> Runs<'v> {
         if logical < self.blocks() && count > 0 {
             self.mapping.trust = self.mapping.trust.max(Trust::Partial);
             self.push(logical, count, Backing::Lost);
+        }
+    }
+
+    /// `count` blocks may lie nowhere, or be lost: [`Runs::blank`] tells when all is mapped. Their bytes.
+    fn may_be_lost(&mut self, logical: u64, count: u64) -> Option<Span> {
+        let start = logical.saturating_mul(self.block_size()).min(self.size);
+        let end = logical.saturating_add(count).saturating_mul(self.block_size()).min(self.size);
+        self.push(logical, count, Backing::Lost);
+        (start < end).then_some(Span { start, end })
+    }
+
+    /// Parts of the file that blocks of nothing but zeros cover, where pointers should be, are lost if the inode counts
+    /// more blocks as its own than are mapped, with so many of pointers. Else they are holes.
+    fn blank(&mut self, blank: &Spans, pointers: u64, inode: &Inode<'_>) {
+        let block = self.block_size();
+        let on_disk = self.mapping.extents.iter().filter(|extent| matches!(extent.backing, Backing::Device { .. }));
+        let mapped: u64 = on_disk.map(|extent| extent.len.next_multiple_of(block)).sum();
+        let others = pointers + u64::from(inode.raw.file_acl() != 0);
+        if inode.allocated(&self.volume.geometry) > mapped.saturating_add(others.saturating_mul(block)) {
+            self.trust(Trust::Partial);
+            return;
+        }
+        for extent in std::mem::take(&mut self.mapping.extents) {
+            if extent.backing != Backing::Lost {
+                self.mapping.extents.push(extent);
+                continue;
+            }
+            let (mut start, end) = (extent.logical, extent.span().end);
+            let ends = blank.within(extent.span()).map(|hole| (hole.start, hole.end));
+            for (until, next) in ends.chain([(end, end)]) {
+                let lost =
+                    (start < until).then(|| Extent { logical: start, len: until - start, backing: Backing::Lost });
+                self.mapping.extents.extend(lost);
+                start = next;
+            }
         }
     }
 

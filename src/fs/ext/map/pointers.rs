@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Beyond, Runs, hole};
-use crate::bytes::le32;
+use crate::bytes::{Spans, le32};
 use crate::fs::ext::codes;
 use crate::fs::ext::feature;
 use crate::fs::ext::geometry::Geometry;
@@ -17,7 +17,7 @@ const DIRECT: u64 = 12;
 /// Maps what the pointers of `inode` lead to.
 pub fn map(runs: &mut Runs<'_>, inode: &Inode<'_>) -> Result<(), SourceGone> {
     let left = runs.volume.geometry.blocks;
-    let mut pointers = Pointers { runs, visited: HashSet::new(), left };
+    let mut pointers = Pointers { runs, visited: HashSet::new(), left, blank: Spans::new() };
     let table = &inode.raw.i_block;
     pointers.list(&table[..DIRECT as usize * 4], 0, 0)?;
     let mut logical = DIRECT;
@@ -25,6 +25,10 @@ pub fn map(runs: &mut Runs<'_>, inode: &Inode<'_>) -> Result<(), SourceGone> {
         let pointer = le32(table, (DIRECT as usize + level as usize - 1) * 4).unwrap_or(0);
         pointers.pointer(pointer, level, logical)?;
         logical += pointers.covered(level);
+    }
+    let Pointers { visited, blank, .. } = pointers;
+    if !blank.is_empty() {
+        runs.blank(&blank, visited.len() as u64, inode);
     }
     Ok(())
 }
@@ -69,6 +73,8 @@ struct Pointers<'p, 'v> {
     runs: &'p mut Runs<'v>,
     /// Blocks of pointers read so far: none is read twice, so damage can make no loop.
     visited: HashSet<BlockNr>,
+    /// The bytes of the file that blocks of pointers cover of which nothing but zeros is left.
+    blank: Spans,
     /// Pointers that may still be followed. No file has more than the volume has blocks; contents read as pointers have.
     left: u64,
 }
@@ -115,6 +121,10 @@ impl Pointers<'_, '_> {
             return Ok(());
         }
         match volume.block(block)? {
+            Some(bytes) if bytes.iter().all(|&byte| byte == 0) => {
+                self.blank.extend(&self.runs.may_be_lost(logical, self.covered(level)).into_iter().collect());
+                Ok(())
+            }
             Some(bytes) => self.list(&bytes, level - 1, logical),
             None => {
                 self.runs.note(codes::MAP_UNREADABLE, Some(block.0), Default::default);

@@ -2,7 +2,8 @@
 //!
 //! All directories of a volume hash alike, so names that lie in one part of a root lie in a wider part of another, too.
 //! A part begins with the hash of the name at which a full block was divided, so the block that has this very name is
-//! the part's. Failing that, the narrowest part is the likeliest, and of each part there is one block. The parts of a
+//! the part's. Failing that, the narrowest part is the likeliest, and of each part there is one block, whose names fill
+//! it. The parts of a
 //! root of several levels are divided further by the nodes below it, [`Roots::divide`].
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -15,6 +16,8 @@ use super::super::number::BlockNr;
 use super::sighting;
 use crate::node::Entry;
 
+/// A block whose names fill so little of a part that this would come about by chance is another's.
+const UNLIKELY: f64 = 1e-9;
 /// Parts that a block is tried for.
 const MOST_TRIED: usize = 8;
 /// Times that parts and blocks are matched which have no other.
@@ -162,6 +165,12 @@ impl Roots {
     }
 }
 
+/// How likely it is that so many hashes, anywhere in a part of this width, lie no further apart than that.
+fn spread_by_chance(names: usize, spread: u32, width: u32) -> f64 {
+    let (n, x) = (names as f64, f64::from(spread) / f64::from(width.max(1)));
+    n * x.powf(n - 1.0) - (n - 1.0) * x.powf(n)
+}
+
 impl Root {
     /// The part that a hash falls into. Names of one hash may go on in the next part, whose beginning then has the lowest
     /// bit set.
@@ -181,7 +190,9 @@ impl Root {
         let (least, most) = (hashes().min()?, hashes().max()?);
         let part = self.part_of(least)?;
         let (from, to) = self.bounds(part);
-        (most <= to && !self.filled.contains(&part)).then(|| Fit {
+        let is_whole = !self.hash.is_even() || self.deep.contains(&self.parts[part]);
+        let is_likely = is_whole || spread_by_chance(entries.len(), most - least, to - from) > UNLIKELY;
+        (most <= to && is_likely && !self.filled.contains(&part)).then(|| Fit {
             is_loose: part == 0 || least != from,
             width: to - from,
             unused: (to - from).saturating_sub(most - least),

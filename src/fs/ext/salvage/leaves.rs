@@ -2,10 +2,11 @@
 //! [`take`].
 //!
 //! In this order a block tells its directory: a record whose map is ruined only in part still has it; the directory's
-//! hash tree has a part for its names; subdirectories that it names say where they are; and of the directories nearby,
+//! hash tree has a part for its names; another block of it has the same names; subdirectories that it names say where they are; and of the directories nearby,
 //! the one whose first block is full, and whose files' inodes go on where its own end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 
 use super::super::disk::at;
 use super::super::disk::dirent::{self, DirEntry, HEADER_SIZE};
@@ -20,6 +21,8 @@ use crate::source::SourceGone;
 
 /// Directories on either side that are compared for nearness.
 const NEIGHBOURS: usize = 32;
+/// Names kept to know copies of blocks by.
+const MOST_NAMES: usize = 1 << 22;
 /// Inode numbers from those of a directory's files that are still near.
 const FAR: u32 = 256;
 
@@ -35,26 +38,66 @@ pub fn take(search: &mut Search<'_>, orphans: &[Sighting]) -> Result<(), SourceG
         fits.extend(open.roots.fits(sighting.block, &search.entries_of(sighting.block)?));
     }
     let hashed = open.roots.owners(fits);
-    for sighting in orphans {
-        let block = sighting.block;
+    let known = |block: BlockNr| mapped.get(&block).or(hashed.get(&block)).copied();
+    let mut names = Names::default();
+    for (block, nr) in orphans.iter().filter_map(|sighting| Some((sighting.block, known(sighting.block)?))) {
         let entries = search.entries_of(block)?;
-        let told = match mapped.get(&block).or(hashed.get(&block)) {
-            Some(nr) => Some(*nr),
-            None => match search.told_by_children(&BTreeSet::from([block]))? {
-                Some(nr) => Some(nr),
-                None => open.nearest(&search.evidence.volume.geometry, block, &entries),
-            },
-        };
-        match told {
-            Some(nr) if search.is_open(nr) => {
-                open.learn(nr, &entries);
-                search.found.entry(nr).or_default().blocks.insert(block);
-            }
-            Some(_) => {}
-            None => search.unnumbered.push(BTreeSet::from([block])),
+        names.learn(nr, &entries);
+        place(search, &mut open, block, &entries, Some(nr));
+    }
+    for block in orphans.iter().map(|sighting| sighting.block).filter(|block| known(*block).is_none()) {
+        let entries = search.entries_of(block)?;
+        let mut told = names.owner(&entries);
+        if told.is_none() {
+            told = search.told_by_children(&BTreeSet::from([block]))?;
         }
+        let told = told.or_else(|| open.nearest(&search.evidence.volume.geometry, block, &entries));
+        told.iter().for_each(|nr| names.learn(*nr, &entries));
+        place(search, &mut open, block, &entries, told);
     }
     Ok(())
+}
+
+/// Takes a block for one of a directory's, or of one that nobody knows.
+fn place(search: &mut Search<'_>, open: &mut Open, block: BlockNr, entries: &[Entry], told: Option<u32>) {
+    match told {
+        Some(nr) if search.is_open(nr) => {
+            open.learn(nr, entries);
+            search.found.entry(nr).or_default().blocks.insert(block);
+        }
+        Some(_) => {}
+        None => search.unnumbered.push(BTreeSet::from([block])),
+    }
+}
+
+/// Which directory names stand in, each with its inode, by a hash of both: a block that has the same ones is an older or
+/// a newer copy.
+#[derive(Default)]
+struct Names {
+    of: HashMap<u64, u32>,
+    hasher: RandomState,
+}
+
+impl Names {
+    fn key(&self, entry: &Entry) -> u64 {
+        self.hasher.hash_one((&entry.name, entry.id.0))
+    }
+
+    fn learn(&mut self, dir: u32, entries: &[Entry]) {
+        for entry in entries.iter().take(MOST_NAMES.saturating_sub(self.of.len())) {
+            self.of.entry(self.key(entry)).or_insert(dir);
+        }
+    }
+
+    /// The directory that has most of these names, and at least half.
+    fn owner(&self, entries: &[Entry]) -> Option<u32> {
+        let mut votes: BTreeMap<u32, usize> = BTreeMap::new();
+        for dir in entries.iter().filter_map(|entry| self.of.get(&self.key(entry))) {
+            *votes.entry(*dir).or_default() += 1;
+        }
+        let (dir, count) = votes.into_iter().max_by_key(|&(dir, count)| (count, std::cmp::Reverse(dir)))?;
+        (count * 2 >= entries.len()).then_some(dir)
+    }
 }
 
 /// The orphans that what is left of directories' records still maps.

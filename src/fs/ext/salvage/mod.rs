@@ -49,6 +49,7 @@ use claims::Claims;
 use roll::Roll;
 use sighting::Sighting;
 
+use super::disk::superblock::GOOD_OLD_FIRST_INO;
 use super::evidence::{Evidence, of_superblock, prove_superblock};
 use super::feature::{FILETYPE, METADATA_CSUM};
 use super::geometry::{Copy, Geometry};
@@ -56,6 +57,7 @@ use super::number::{BlockNr, InodeNr};
 use super::recover::{self, Located};
 use super::volume::Volume;
 use super::{Ext, census, sharing};
+use crate::bytes::Span;
 use crate::finding::Log;
 use crate::fs::{Census, FileSystem, OpenOptions, Stray, pass};
 use crate::node::{Kind, NodeId, Trust};
@@ -86,25 +88,46 @@ pub fn evidence(
         _ => primary,
     };
     if let Some(best) = &mut best {
-        if !is_proved(best) {
-            let mended = mend_checksums(source, &mut best.geometry)?;
-            best.decisions.extend(mended);
-            let mended = descriptors::mend_size(source, &mut best.geometry)?;
-            best.decisions.extend(mended);
-        }
-        let reserved = best.superblock.s_reserved_gdt_blocks.get();
-        best.decisions.extend(descriptors::place(source, &mut best.geometry, reserved)?);
-        if !is_proved(best) {
-            let mended = mend_kinds(source, &mut best.geometry)?;
-            best.decisions.extend(mended);
-        }
+        mend(source, best)?;
     }
     match best {
-        Some(best) if trial::misleads(source, &best.geometry)? => {
-            fuller(source, options, best, traces, progress).map(Some)
-        }
+        Some(best) if trial::misleads(source, &best.geometry)? => match instead(source, options)? {
+            Some(backups) => Ok(Some(backups)),
+            None => fuller(source, options, best, traces, progress).map(Some),
+        },
         best => Ok(best),
     }
+}
+
+/// What the backups say instead of a superblock that leads astray, if they do not.
+fn instead(source: &Source, options: &OpenOptions) -> Result<Option<Evidence>, SourceGone> {
+    let Some(chosen) = superblock::instead(source, options)? else { return Ok(None) };
+    let Some(mut evidence) = of_superblock(&**source, chosen.sb, Copy::Primary)? else { return Ok(None) };
+    evidence.decisions.extend(chosen.decisions);
+    mend(source, &mut evidence)?;
+    Ok(if trial::misleads(source, &evidence.geometry)? { None } else { Some(evidence) })
+}
+
+/// Mends what other structures show to be wrong.
+fn mend(source: &Source, evidence: &mut Evidence) -> Result<(), SourceGone> {
+    if !is_proved(evidence) {
+        if let Some(size) = trial::shown_inode_size(source, &evidence.geometry)? {
+            evidence.geometry.inode_size = size;
+            evidence.decisions.push(format!("inodes have {size} bytes, whatever the superblock says"));
+        }
+        if trial::hides_files(source, &evidence.geometry)? {
+            let said = std::mem::replace(&mut evidence.geometry.first_inode, GOOD_OLD_FIRST_INO);
+            evidence.decisions.push(format!("files have inodes below {said}, the first by the superblock"));
+        }
+        evidence.decisions.extend(mend_checksums(source, &mut evidence.geometry)?);
+        evidence.decisions.extend(descriptors::mend_size(source, &mut evidence.geometry)?);
+    }
+    let reserved = evidence.superblock.s_reserved_gdt_blocks.get();
+    evidence.decisions.extend(descriptors::place(source, &mut evidence.geometry, reserved)?);
+    if !is_proved(evidence) {
+        evidence.decisions.extend(mend_kinds(source, &mut evidence.geometry)?);
+    }
+    Ok(())
 }
 
 /// True where a checksum proves the superblock.
@@ -324,11 +347,12 @@ fn copy(volume: &Volume, one: InodeNr, other: InodeNr) -> Result<Option<InodeNr>
     })
 }
 
-/// The metadata blocks that can be told by their contents, in the order of the disk.
+/// The metadata blocks that can be told by their contents, in the order of the disk. The journal's are copies.
 fn search(volume: &Volume, progress: &dyn Progress) -> Result<Vec<Sighting>, SourceGone> {
     let geometry = &volume.geometry;
     progress.stage("searching for directories", Some(volume.source.len()), Unit::Bytes);
     let block_size = u64::from(geometry.block_size);
+    let journal = recover::unclaimed(volume)?;
     let mut found = Vec::new();
     pass::chunks(
         &volume.source,
@@ -340,6 +364,7 @@ fn search(volume: &Volume, progress: &dyn Progress) -> Result<Vec<Sighting>, Sou
         },
         |some| found.extend(some),
     )?;
+    found.retain(|sighting| !journal.touches(Span::new(geometry.offset(sighting.block), block_size)));
     Ok(found)
 }
 

@@ -92,12 +92,27 @@ pub fn nearby(source: &Source, options: &OpenOptions) -> Result<Option<Chosen>, 
     {
         return Ok(Some(Chosen { sb, at: disk::OFFSET, decisions: Vec::new() }));
     }
-    let sizes = options.block_size.map_or(BLOCK_SIZES.to_vec(), |size| vec![size]);
-    let copies = backups(source, &sizes, primary.as_ref())?;
+    let copies = backups(source, options, primary.as_ref())?;
     if copies.is_empty() && sound.is_none() {
         return Ok(None);
     }
     Ok(vote(primary, copies, source.len()))
+}
+
+/// What the backups in the usual places say where the primary, which leads astray, says something else.
+///
+/// # Errors
+/// When the source is gone.
+pub fn instead(source: &Source, options: &OpenOptions) -> Result<Option<Chosen>, SourceGone> {
+    let primary = read_at(source, disk::OFFSET)?;
+    let mut copies = backups(source, options, primary.as_ref())?;
+    copies.retain(|copy| primary.is_none_or(|sb| key(&sb) != key(&copy.sb)));
+    let of_copies = vote(None, copies.clone(), source.len());
+    let party = |best: &Chosen| copies.into_iter().filter(|copy| key(&copy.sb) == key(&best.sb)).collect::<Vec<_>>();
+    Ok(of_copies.map(|best| match primary.filter(|sb| sb.s_uuid == best.sb.s_uuid) {
+        Some(sb) => overruled(sb, &party(&best)),
+        None => best,
+    }))
 }
 
 /// As [`choose`], where no usual place has one, from those that a search found.
@@ -262,9 +277,10 @@ fn usual_places(
 }
 
 /// The backups at their usual places that are where they say they are.
-fn backups(source: &Source, sizes: &[u64], primary: Option<&Superblock>) -> Result<Vec<Copy>, SourceGone> {
+fn backups(source: &Source, options: &OpenOptions, primary: Option<&Superblock>) -> Result<Vec<Copy>, SourceGone> {
+    let sizes = options.block_size.map_or(BLOCK_SIZES.to_vec(), |size| vec![size]);
     let mut found = Vec::new();
-    for at in usual_places(sizes, primary, source.len(), backup_groups) {
+    for at in usual_places(&sizes, primary, source.len(), backup_groups) {
         if at == disk::OFFSET {
             continue;
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::super::checksum::Seed;
 use super::super::disk::dirent::DirEntry;
 use super::super::disk::inode::Inode;
+use super::super::disk::superblock::{GOOD_OLD_FIRST_INO, GOOD_OLD_INODE_SIZE};
 use super::super::disk::{at, padded};
 use super::super::evidence::{Evidence, prove_superblock};
 use super::super::feature::FILETYPE;
@@ -35,13 +36,54 @@ pub fn is_borne_out(source: &Source, evidence: &Evidence) -> Result<bool, Source
     if prove_superblock(&evidence.superblock, geometry).is_some_and(|sums| sums.agree()) {
         return Ok(true);
     }
-    if !tables_are_apart(geometry) || !is_root(source, geometry)? {
+    if !tables_are_apart(geometry) || !is_root(source, geometry)? || hides_files(source, geometry)? {
         return Ok(false);
     }
     // A wrong size or number of inodes shows first in the second group.
     let second = geometry.groups.get(1).filter(|group| group.inodes_used > 0).and_then(|group| group.inode_table);
     let Some(table) = second else { return Ok(true) };
     Ok(tables::holds_inodes(source, geometry, GroupNr(1), table)? != Some(false))
+}
+
+/// The size of inodes with which the root's record leads to the root directory, where it does not with the size said.
+///
+/// # Errors
+/// When the source is gone.
+pub fn shown_inode_size(source: &Source, geometry: &Geometry) -> Result<Option<u32>, SourceGone> {
+    let leads_to_root = |size: u32| {
+        let geometry = Geometry { inode_size: size, ..geometry.clone() };
+        match record_of(source, &geometry, InodeNr::ROOT)? {
+            Some(bytes) => Ok(tables::names_itself(source, &geometry, InodeNr::ROOT, &bytes)? == Some(true)),
+            None => Ok(false),
+        }
+    };
+    if leads_to_root(geometry.inode_size)? {
+        return Ok(None);
+    }
+    let mut size = u32::from(GOOD_OLD_INODE_SIZE);
+    while size <= geometry.block_size {
+        if size != geometry.inode_size && leads_to_root(size)? {
+            return Ok(Some(size));
+        }
+        size *= 2;
+    }
+    Ok(None)
+}
+
+/// True where a user's inodes are said to be the filesystem's own: more are than ever were.
+///
+/// # Errors
+/// When the source is gone.
+pub fn hides_files(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
+    for nr in (GOOD_OLD_FIRST_INO..geometry.first_inode).take(NEAR_START as usize).map(InodeNr) {
+        let Some(bytes) = record_of(source, geometry, nr)? else { continue };
+        let inode = padded::<Inode>(&bytes);
+        let is_user_s = matches!(Kind::from_mode(inode.i_mode.get().into()), Kind::Directory | Kind::File);
+        if is_user_s && inode.i_links_count.get() > 0 && record::judge(geometry, nr, &bytes) > Verdict::Garbage {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// True where no two inode tables overlap.
