@@ -29,7 +29,7 @@ impl NameHash {
 
     /// True where any names have hashes all over the range: the oldest way puts like names near each other.
     pub fn is_even(&self) -> bool {
-        self.version % UNSIGNED != 0
+        !self.version.is_multiple_of(UNSIGNED)
     }
 
     /// The hash of a name. The lowest bit is never set: it marks collisions.
