@@ -45,29 +45,43 @@ pub fn is_borne_out(source: &Source, evidence: &Evidence) -> Result<bool, Source
     Ok(tables::holds_inodes(source, geometry, GroupNr(1), table)? != Some(false))
 }
 
-/// The size of inodes with which the root's record leads to the root directory, where it does not with the size said.
+/// The size of inodes with which the root's record leads to the root directory, where it does not with the size said, and
+/// more directories are where they should be.
 ///
 /// # Errors
 /// When the source is gone.
 pub fn shown_inode_size(source: &Source, geometry: &Geometry) -> Result<Option<u32>, SourceGone> {
-    let leads_to_root = |size: u32| {
-        let geometry = Geometry { inode_size: size, ..geometry.clone() };
-        match record_of(source, &geometry, InodeNr::ROOT)? {
-            Some(bytes) => Ok(tables::names_itself(source, &geometry, InodeNr::ROOT, &bytes)? == Some(true)),
-            None => Ok(false),
-        }
-    };
-    if leads_to_root(geometry.inode_size)? {
+    let of = |size: u32| Geometry { inode_size: size, ..geometry.clone() };
+    if leads_to_itself(source, geometry, InodeNr::ROOT)? {
         return Ok(None);
     }
-    let mut size = u32::from(GOOD_OLD_INODE_SIZE);
-    while size <= geometry.block_size {
-        if size != geometry.inode_size && leads_to_root(size)? {
+    let most = directories_in_place(source, geometry)?;
+    let sizes = std::iter::successors(Some(u32::from(GOOD_OLD_INODE_SIZE)), |size| Some(size * 2));
+    for size in sizes.take_while(|size| *size <= geometry.block_size).filter(|size| *size != geometry.inode_size) {
+        if leads_to_itself(source, &of(size), InodeNr::ROOT)? && directories_in_place(source, &of(size))? > most {
             return Ok(Some(size));
         }
-        size *= 2;
     }
     Ok(None)
+}
+
+/// True where an inode is of a directory whose first block names it.
+fn leads_to_itself(source: &Source, geometry: &Geometry, nr: InodeNr) -> Result<bool, SourceGone> {
+    match record_of(source, geometry, nr)? {
+        Some(bytes) => Ok(tables::names_itself(source, geometry, nr, &bytes)? == Some(true)),
+        None => Ok(false),
+    }
+}
+
+/// How many of the first inodes of the first groups are of directories that name them.
+fn directories_in_place(source: &Source, geometry: &Geometry) -> Result<usize, SourceGone> {
+    let mut count = 0;
+    for group in (0..geometry.group_count()).take(MOST_LOOKED_AT).map(GroupNr) {
+        for index in 0..geometry.inodes_per_group.min(NEAR_START) {
+            count += usize::from(leads_to_itself(source, geometry, geometry.inode_at(group, index))?);
+        }
+    }
+    Ok(count)
 }
 
 /// True where a user's inodes are said to be the filesystem's own: more are than ever were.
