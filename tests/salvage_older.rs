@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Scratch, tool};
-use salvaging::{copied, tree, trusts, volume};
+use salvaging::{assert_all_there, copied, tree, trusts, volume};
 
 /// Files below `out`, wherever they are, by contents.
 fn contents(out: &Path, found: &mut BTreeMap<Vec<u8>, PathBuf>) {
@@ -72,6 +72,26 @@ fn another_filesystem_was_made_over_a_volume() {
         let left = truth.keys().filter(|contents| found.contains_key(*contents)).count();
         assert!(left * 10 >= truth.len() * 5, "{maker}: {left} of {}", truth.len());
     }
+}
+
+/// Without checksums, tables that hold no directory's inode do not tell whose they are. The empty filesystem holds no files,
+/// so the older one is the disk's root.
+#[test]
+fn an_empty_filesystem_gives_way_to_the_one_that_it_was_made_over() {
+    let scratch = Scratch::new();
+    let tree = scratch.dir("tree");
+    for i in 0..1500 {
+        let path = tree.join(format!("dir{}/file{i}", i % 3));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("contents of file {i}\n").repeat(1 + i % 90)).unwrap();
+    }
+    let image = scratch.sparse("image", 320 << 20);
+    let (folder, path) = (tree.to_str().unwrap(), image.to_str().unwrap());
+    let features = "none,extent,flex_bg,uninit_bg,filetype,sparse_super,resize_inode";
+    tool("mke2fs", &["-q", "-F", "-b", "4096", "-g", "8192", "-N", "1700", "-O", features, "-d", folder, path]);
+    tool("mkfs.fat", &[path]);
+    let out = copied(&scratch, &image);
+    assert_all_there(&tree, &out, "below a FAT");
 }
 
 /// What a newer filesystem writes when it is made is lost to the older one: its files say so.

@@ -31,12 +31,18 @@ const TOP: &[&[u8]] = &[b"etc", b"usr", b"bin", b"sbin", b"var", b"root", b"lib"
 const ENOUGH: usize = 3;
 
 /// The root filesystem of a server; `None` where no volume looks like one. A disk's only volume of files is it, whatever
-/// it holds.
+/// it holds, and an empty filesystem that was made over another one is no volume of files.
 pub(super) fn find(server: &Server, progress: &dyn Progress) -> Result<Option<Root>, SourceGone> {
-    let volumes = || (0..server.disk.volumes.len()).filter(|&index| server.volume(index).fs().is_some());
     let mut candidates = Vec::new();
-    for volume in volumes() {
-        candidates.push(judge(server, volume, false, progress)?);
+    let mut others = 0;
+    for (index, volume) in server.disk.volumes.iter().enumerate() {
+        if is_empty_over_older(server, index)? {
+            continue;
+        }
+        match volume.fs() {
+            Some(_) => candidates.push(judge(server, index, false, progress)?),
+            None => others += usize::from(may_hold_files(volume)),
+        }
     }
     if !candidates.iter().any(Root::has_fstab) {
         // What a damaged directory hides is found in the salvaged tree.
@@ -46,12 +52,26 @@ pub(super) fn find(server: &Server, progress: &dyn Progress) -> Result<Option<Ro
             }
         }
     }
-    if server.disk.volumes.iter().filter(|volume| may_hold_files(volume)).count() > 1 {
+    if candidates.len() + others > 1 {
         candidates.retain(Root::looks_like_one);
     }
     // Of equals the first on the disk.
     candidates.sort_by_key(|candidate| (std::cmp::Reverse(candidate.evidence), candidate.volume));
     Ok(candidates.into_iter().next())
+}
+
+/// True for a filesystem without files that was made over one of which something is left.
+fn is_empty_over_older(server: &Server, index: usize) -> Result<bool, SourceGone> {
+    let is_over_older = server.disk.volumes.get(index + 1).is_some_and(|next| next.is_older);
+    let Some(fs) = server.volume(index).fs().filter(|_| is_over_older) else { return Ok(false) };
+    let Some(root) = fs.node(fs.root())? else { return Ok(false) };
+    let mut is_empty = true;
+    fs.entries(&root, &mut |entry| {
+        // What mke2fs makes itself.
+        is_empty &= entry.name == b"lost+found";
+        if is_empty { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(is_empty)
 }
 
 /// True also for what is not read: the root may be there.

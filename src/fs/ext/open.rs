@@ -44,7 +44,7 @@ pub fn beneath(
         return Ok(None);
     }
     let Some(mut before) = evidence::choose(disk, options, None, progress)? else { return Ok(None) };
-    if salvage::misleads(disk, &before.geometry)? {
+    if salvage::is_gone(disk, &before.geometry)? {
         return Ok(None);
     }
     before.decisions.insert(0, "an older filesystem, over which another one was made".to_owned());

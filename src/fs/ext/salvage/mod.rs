@@ -43,7 +43,7 @@ pub use record::{Verdict, judge as judge_record};
 pub use remains::Remains;
 pub use superblock::has_backup;
 pub use traces::Traces;
-pub use trial::{is_borne_out, misleads};
+pub use trial::{is_borne_out, is_gone};
 
 use claims::Claims;
 use roll::Roll;

@@ -359,13 +359,17 @@ pub fn elsewhere(superblocks: &[(Superblock, u64)], source_len: u64) -> Vec<Else
     spanning.filter(|place| place.span.start < place.span.end).collect()
 }
 
-/// True if a copy of a superblock lies where the second group of a volume has it, for any size of blocks and groups:
-/// asked with few reads.
+/// True if a copy of a superblock lies where the second group of a volume has it, for any size of blocks and groups, or
+/// where one of the next does, for the usual sizes: asked with few reads.
 ///
 /// # Errors
 /// When the source is gone.
 pub fn has_backup(source: &Source) -> Result<bool, SourceGone> {
-    for at in usual_places(&BLOCK_SIZES, None, source.len(), |_| vec![1]) {
+    let next =
+        BLOCK_SIZES.iter().flat_map(|&block| [3, 5, 7].map(|nr| (nr * 8 * block + u64::from(block == 1024)) * block));
+    let mut places = usual_places(&BLOCK_SIZES, None, source.len(), |_| vec![1]);
+    places.extend(next.filter(|at| *at < source.len()));
+    for at in places {
         if read_at(source, at)?.and_then(|sb| as_backup(sb, at, source.len())).is_some() {
             return Ok(true);
         }

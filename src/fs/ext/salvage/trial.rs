@@ -164,26 +164,50 @@ pub fn shown_kinds(source: &Source, geometry: &Geometry) -> Result<Option<bool>,
 /// # Errors
 /// When the source is gone.
 pub fn misleads(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
-    if !tables_are_apart(geometry) {
-        return Ok(true);
-    }
-    let (mut right, mut wrong) = (0, 0);
-    let is_blank = |table: BlockNr| {
-        let block = read_whole(&**source, geometry.offset(table), geometry.block_size as usize)?;
-        Ok(block.is_none_or(|block| block.iter().all(|&byte| byte == 0)))
-    };
-    for (group, nr) in geometry.groups.iter().zip(0..).take(MOST_LOOKED_AT) {
-        let Some(table) = group.inode_table else {
-            wrong += 1;
-            continue;
+    let tables = Tables::count(source, geometry, (0..geometry.group_count()).take(MOST_LOOKED_AT))?;
+    Ok(!tables_are_apart(geometry) || tables.right <= tables.wrong + tables.untold)
+}
+
+/// True where more inode tables are gone from where the geometry has them than are there. Those of which nothing tells
+/// whose they are, as without checksums those that have no directories, count for neither.
+///
+/// # Errors
+/// When the source is gone.
+pub fn is_gone(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
+    // What was made over it begins at the first ones.
+    let step = geometry.group_count().div_ceil(MOST_LOOKED_AT as u32).max(1) as usize;
+    let tables = Tables::count(source, geometry, (0..geometry.group_count()).step_by(step))?;
+    Ok(!tables_are_apart(geometry) || tables.right <= tables.wrong)
+}
+
+/// What lies where a geometry has inode tables.
+#[derive(Default)]
+struct Tables {
+    right: u32,
+    wrong: u32,
+    untold: u32,
+}
+
+impl Tables {
+    fn count(source: &Source, geometry: &Geometry, groups: impl Iterator<Item = u32>) -> Result<Self, SourceGone> {
+        let mut tables = Tables::default();
+        let is_blank = |table: BlockNr| {
+            let block = read_whole(&**source, geometry.offset(table), geometry.block_size as usize)?;
+            Ok(block.is_none_or(|block| block.iter().all(|&byte| byte == 0)))
         };
-        match tables::holds_inodes(source, geometry, GroupNr(nr), table)? {
-            Some(true) => right += 1,
-            Some(false) => wrong += 1,
-            None => wrong += usize::from(!is_blank(table)?),
+        for nr in groups {
+            let Some(table) = geometry.groups.get(nr as usize).and_then(|group| group.inode_table) else {
+                tables.wrong += 1;
+                continue;
+            };
+            match tables::holds_inodes(source, geometry, GroupNr(nr), table)? {
+                Some(true) => tables.right += 1,
+                Some(false) => tables.wrong += 1,
+                None => tables.untold += u32::from(!is_blank(table)?),
+            }
         }
+        Ok(tables)
     }
-    Ok(right <= wrong)
 }
 
 /// What begins the checksums of inodes, as their records show it; `Some(None)` where records have room for checksums
