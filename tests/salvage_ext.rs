@@ -164,6 +164,56 @@ fn all_descriptors_name_one_table() {
     });
 }
 
+/// Without checksums a wrong place of a table looks like any other; the copies say where it is.
+#[test]
+fn one_descriptor_names_another_place() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    for kind in ["ext2", "ext3"] {
+        let healthy = volume(&scratch, &tree, &["-t", kind, "-b", "1024", "-g", "2048"]);
+        for (group, blocks) in [(1, 1), (2, 40), (3, 4)] {
+            let image = scratch.join("damaged");
+            fs::copy(&healthy, &image).unwrap();
+            // bg_inode_table, in the second block behind the boot block.
+            let at = 2048 + 32 * group + 8;
+            let file = File::options().read(true).write(true).open(&image).unwrap();
+            let mut table = [0; 4];
+            file.read_exact_at(&mut table, at).unwrap();
+            file.write_all_at(&(u32::from_le_bytes(table) + blocks).to_le_bytes(), at).unwrap();
+            let out = copied(&scratch, &image);
+            assert_all_there(&tree, &out, &format!("{kind}, group {group}"));
+            assert!(!out.join("#lost").exists(), "{kind}, group {group}");
+        }
+    }
+}
+
+/// The orphan file belongs to nobody, though nothing but its contents says so any more.
+#[test]
+fn headers_are_gone_of_a_volume_with_an_orphan_file() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    let image = volume(&scratch, &tree, &["-t", "ext4", "-b", "1024", "-g", "2048", "-O", "orphan_file"]);
+    zero_headers(&image, true);
+    let out = copied(&scratch, &image);
+    assert_all_there(&tree, &out, "orphan_file");
+    assert!(!out.join("#lost").exists());
+}
+
+/// All directories lie in the first of few groups: only the places of the other tables tell how many inodes each has.
+#[test]
+fn headers_are_gone_and_all_directories_are_in_one_group() {
+    let scratch = Scratch::new();
+    let tree = scratch.dir("flat");
+    for i in 0..900 {
+        let path = tree.join(format!("dir{}/file{i}", i % 3));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("contents of file {i}\n")).unwrap();
+    }
+    let image = volume(&scratch, &tree, &["-t", "ext2", "-b", "2048", "-g", "4096"]);
+    zero_headers(&image, true);
+    assert_all_there(&tree, &copied(&scratch, &image), "directories in one group");
+}
+
 #[test]
 fn directories_lead_elsewhere() {
     for directory in ["/many", "/wide/dir3"] {

@@ -64,8 +64,7 @@ fn file(volume: &Volume, orphans: &mut BTreeSet<InodeNr>, log: &mut Log) -> Resu
         for block in offset / block_size..(offset + extent.len) / block_size {
             let block = BlockNr(block);
             let Some(bytes) = volume.block(block)? else { continue };
-            let tail_at = bytes.len() - size_of::<OrphanBlockTail>();
-            let magic = at::<OrphanBlockTail>(&bytes, tail_at).map_or(0, |tail| tail.ob_magic.get());
+            let (tail_at, magic) = tail(&bytes);
             let sums = inode.seed(geometry).orphan_block(block, &bytes).filter(|_| geometry.has_checksums());
             if magic != MAGIC || sums.is_some_and(|sums| !sums.agree()) {
                 let place = Place::inode(nr.into()).at_block(block.0);
@@ -77,4 +76,19 @@ fn file(volume: &Volume, orphans: &mut BTreeSet<InodeNr>, log: &mut Log) -> Resu
         }
     }
     Ok(())
+}
+
+/// Where the tail of a block of the orphan file is, and the magic number there.
+fn tail(block: &[u8]) -> (usize, u32) {
+    let at_end = block.len().saturating_sub(size_of::<OrphanBlockTail>());
+    (at_end, at::<OrphanBlockTail>(block, at_end).map_or(0, |tail| tail.ob_magic.get()))
+}
+
+/// True if an inode's first block is one of an orphan file, whatever the superblock says.
+pub fn is_file(volume: &Volume, nr: InodeNr) -> Result<bool, SourceGone> {
+    let Some(inode) = volume.inode(nr)? else { return Ok(false) };
+    let extents = map::map(volume, &inode, inode.size(&volume.geometry))?.extents;
+    let Some(&Backing::Device { offset, .. }) = extents.first().map(|extent| &extent.backing) else { return Ok(false) };
+    let block = volume.block(BlockNr(offset / u64::from(volume.geometry.block_size)))?;
+    Ok(block.is_some_and(|block| tail(&block).1 == MAGIC))
 }

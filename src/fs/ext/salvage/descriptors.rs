@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::disk::group::GroupDescriptor;
 use super::super::evidence::Descriptors;
-use super::super::feature::{FLEX_BG, META_BG};
+use super::super::feature::{FLEX_BG, GDT_CSUM, META_BG, METADATA_CSUM};
 use super::super::geometry::{Copy, Geometry, Group, Proof};
 use super::super::number::{BlockNr, GroupNr};
 use super::{layout, tables};
@@ -29,15 +29,14 @@ const FLEXIBLE: u64 = 16;
 /// # Errors
 /// When the source is gone.
 pub fn place(source: &Source, geometry: &mut Geometry, reserved: u16) -> Result<Vec<String>, SourceGone> {
-    let primary = Descriptors::read(&**source, geometry, Copy::Primary)?;
-    let doubted = doubted(geometry, &primary);
-    if doubted.is_empty() {
+    let mut copies = vec![Descriptors::read(&**source, geometry, Copy::Primary)?];
+    if doubted(geometry, &copies).is_empty() && !is_disputed(source, geometry)? {
         return Ok(Vec::new());
     }
-    let mut copies = vec![primary];
     for copy in copies_of(geometry) {
         copies.push(Descriptors::read(&**source, geometry, copy)?);
     }
+    let doubted = doubted(geometry, &copies);
     let mut tally = Tally::default();
     for nr in &doubted {
         let group = &mut geometry.groups[nr.0 as usize];
@@ -60,6 +59,26 @@ pub fn place(source: &Source, geometry: &mut Geometry, reserved: u16) -> Result<
     }
     place_by_layout(source, geometry, reserved, unplaced, &mut tally)?;
     Ok(tally.words(geometry))
+}
+
+/// True where descriptors keep no checksums, and the first copy of one gives its inode table another place.
+///
+/// # Errors
+/// When the source is gone.
+pub fn is_disputed(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
+    if geometry.features.has(METADATA_CSUM) || geometry.features.has(GDT_CSUM) {
+        return Ok(false);
+    }
+    let Some(copy) = copies_of(geometry).first().copied() else { return Ok(false) };
+    let copy = Descriptors::read(&**source, geometry, copy)?;
+    Ok((0..geometry.group_count()).any(|nr| disputes(geometry, GroupNr(nr), &copy)))
+}
+
+/// True if a copy of a descriptor gives the inode table another place, and a possible one.
+fn disputes(geometry: &Geometry, nr: GroupNr, copy: &Descriptors) -> bool {
+    let said = copy.get(geometry, nr).map(|raw| raw.decode()).filter(|said| is_possible(geometry, nr, said));
+    let table = geometry.groups.get(nr.0 as usize).and_then(|group| group.inode_table);
+    said.is_some_and(|said| table.is_some_and(|table| table.0 != said.inode_table()))
 }
 
 /// Corrects the size of descriptors, and places the groups anew, where those of the other size fit better. Returns what
@@ -136,15 +155,17 @@ fn copies_of(geometry: &Geometry) -> Vec<Copy> {
     copies
 }
 
-/// The groups whose primary descriptor is not to be believed without a second word.
-fn doubted(geometry: &Geometry, primary: &Descriptors) -> Vec<GroupNr> {
+/// The groups whose primary descriptor, the first of `copies`, is not to be believed without a second word.
+fn doubted(geometry: &Geometry, copies: &[Descriptors]) -> Vec<GroupNr> {
+    let Some((primary, others)) = copies.split_first() else { return Vec::new() };
+    let is_disputed = |nr| others.iter().any(|copy| disputes(geometry, nr, copy));
     let all = (0..geometry.group_count()).map(GroupNr);
     let mut doubted: Vec<GroupNr> = all
         .filter(|&nr| {
             primary.get(geometry, nr).is_none_or(|raw| match geometry.prove_descriptor(nr, raw) {
                 Proof::Proved => geometry.groups[nr.0 as usize].inode_table.is_none(),
                 Proof::Refuted { .. } => true,
-                Proof::None => !is_possible(geometry, nr, &raw.decode()),
+                Proof::None => !is_possible(geometry, nr, &raw.decode()) || is_disputed(nr),
             })
         })
         .collect();
@@ -196,17 +217,21 @@ fn by_copies(
         votes.entry(raw.decode().inode_table()).or_insert((0, group)).0 += vote;
     }
     let primary = copies[0].get(geometry, nr).map(|raw| raw.decode().inode_table());
-    let mut ranked: Vec<(u64, (u32, Group))> = votes.into_iter().collect();
-    ranked.sort_by_key(|(_, (votes, _))| std::cmp::Reverse(*votes));
-    for (table, (votes, group)) in ranked {
+    let mut best = None;
+    for (table, (votes, group)) in votes {
         // Agreement is no proof: damage may be copied. The contents may object; where a checksum is right, only if they say
         // whose they are.
         let told = tables::look(source, geometry, nr, BlockNr(table))?;
-        if told.verdict() != Some(false) || votes >= PROVED && !told.is_another_s() {
-            return Ok(Some((group, primary == Some(table))));
+        if told.verdict() == Some(false) && (votes < PROVED || told.is_another_s()) {
+            continue;
+        }
+        let is_primary = primary == Some(table);
+        let rank = (votes >= PROVED, told.verdict() == Some(true), votes, is_primary);
+        if best.as_ref().is_none_or(|(other, _)| rank > *other) {
+            best = Some((rank, (group, is_primary)));
         }
     }
-    Ok(None)
+    Ok(best.map(|(_, chosen)| chosen))
 }
 
 /// Places what no descriptor places, by the rules that `mke2fs` lays groups out by, where the contents do not object.

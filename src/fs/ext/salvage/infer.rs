@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rayon::prelude::*;
 use zerocopy::FromZeros;
 
 use super::super::disk::inode::Inode;
@@ -29,7 +30,11 @@ use crate::source::{Source, SourceGone, read_whole};
 /// Entries on which a supposed number of inodes per group is tried.
 const MOST_TRIED: usize = 4000;
 /// Numbers of inodes per group, the likeliest, for which all tables are placed.
-const MOST_PLACED: usize = 6;
+const MOST_PLACED: usize = 8;
+/// Entries on which all possible numbers are tried, with tables placed, to find the likeliest.
+const SAMPLE: usize = 128;
+/// Groups of a volume up to which that is done.
+const MOST_SAMPLED: u32 = 1024;
 
 /// A directory's inode and where its record lies.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -40,9 +45,6 @@ struct Pair {
     seed: Option<u32>,
     extents: bool,
 }
-
-/// What speaks for a number of inodes per group: entries that lead to what they name, and pairs that agree.
-type Rank = (usize, usize);
 
 /// The number that an entry names, and the type it records; 0 for none.
 type TypedEntry = (u32, u8);
@@ -58,21 +60,20 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
     let entries = entries(block_size, &traces.named);
     let Some(inode_size) = vote_inode_size(&pairs, block_size) else { return Ok(None) };
     let base = superblock(source.len(), block_size, inode_size, dirs, &pairs);
-    let mut tried = Tried { source, entries: &entries, found: HashMap::new() };
-    let mut ranked: Vec<(Rank, Geometry, Superblock)> = Vec::new();
-    for (per_group, agreeing) in possible_group_sizes(&pairs, block_size, inode_size) {
-        let Some((geometry, sb)) = supposed(source.len(), &base, per_group, &pairs) else { continue };
-        let rank = (tried.count(&geometry, None)?.right, agreeing);
-        let place = ranked.partition_point(|(other, ..)| *other >= rank);
-        if place < MOST_PLACED {
-            ranked.insert(place, (rank, geometry, sb));
-            ranked.truncate(MOST_PLACED);
-        }
-    }
+    let sizes = possible_group_sizes(&pairs, block_size, inode_size);
+    let rank = |&(per_group, agreeing): &(u32, usize)| {
+        let Some((geometry, _)) = supposed(source.len(), &base, per_group, &pairs) else { return Ok(None) };
+        Ok(Some((leading(source, geometry, &entries)?, agreeing, per_group)))
+    };
+    let ranked: Vec<Option<_>> = sizes.par_iter().map(rank).collect::<Result<_, SourceGone>>()?;
+    let mut ranked: Vec<_> = ranked.into_iter().flatten().collect();
+    ranked.sort_unstable_by_key(|rank| std::cmp::Reverse(*rank));
     // Only the right size lets the rules of layout find the tables without directories, too.
+    let mut tried = Tried::on(source, &entries);
     let mut best: Option<(usize, Geometry, Superblock)> = None;
-    for (_, mut geometry, sb) in ranked {
-        place_rest(source, &mut geometry, &mut tried)?;
+    for (_, _, per_group) in ranked.into_iter().take(MOST_PLACED) {
+        let Some((mut geometry, sb)) = supposed(source.len(), &base, per_group, &pairs) else { continue };
+        place_rest(source, &mut geometry, &mut tried, true)?;
         let right = tried.count(&geometry, None)?.right;
         if best.as_ref().is_none_or(|(most, ..)| right > *most) {
             best = Some((right, geometry, sb));
@@ -97,6 +98,17 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
         )];
         Evidence { superblock, geometry, sound: false, log: Log::new(), decisions }
     }))
+}
+
+/// How many entries lead to what they name, in a geometry that pairs alone place: of a sample, once the rest is placed.
+fn leading(source: &Source, mut geometry: Geometry, entries: &[TypedEntry]) -> Result<usize, SourceGone> {
+    if geometry.group_count() > MOST_SAMPLED {
+        return Ok(Tried::on(source, entries).count(&geometry, None)?.right);
+    }
+    let sample: Vec<TypedEntry> = entries.iter().copied().step_by(entries.len().div_ceil(SAMPLE).max(1)).collect();
+    let mut tried = Tried::on(source, &sample);
+    place_rest(source, &mut geometry, &mut tried, false)?;
+    Ok(tried.count(&geometry, None)?.right)
 }
 
 /// The block size at which the most directories' first blocks end.
@@ -241,15 +253,25 @@ fn supposed(len: u64, base: &Superblock, per_group: u32, pairs: &[Pair]) -> Opti
     Some((geometry, sb))
 }
 
-/// Places again the groups whose place was only supposed, where the rules of layout or the entries object.
-fn place_rest(source: &Source, geometry: &mut Geometry, tried: &mut Tried<'_>) -> Result<(), SourceGone> {
+/// Places again the groups whose place was only supposed, where the rules of layout or the entries object; `by_contents`
+/// also those to which no entry leads.
+fn place_rest(
+    source: &Source,
+    geometry: &mut Geometry,
+    tried: &mut Tried<'_>,
+    by_contents: bool,
+) -> Result<(), SourceGone> {
     for nr in (0..geometry.group_count()).map(GroupNr) {
         let supposed = geometry.groups[nr.0 as usize].inode_table;
         let mut best: Option<(usize, BlockNr)> = None;
+        if !by_contents && !tried.has_entries(geometry, nr) {
+            continue;
+        }
         for table in supposed.into_iter().chain(layout::candidates(geometry, nr, 0)) {
             geometry.groups[nr.0 as usize].inode_table = Some(table);
             let counted = tried.count(geometry, Some(nr))?;
-            let proved = counted.right == 0 && tables::holds_inodes(source, geometry, nr, table)? == Some(true);
+            let proved =
+                by_contents && counted.right == 0 && tables::holds_inodes(source, geometry, nr, table)? == Some(true);
             let votes = if proved {
                 1
             } else if counted.bear_it_out() {
@@ -355,13 +377,26 @@ impl Counted {
     }
 }
 
-impl Tried<'_> {
+impl<'s> Tried<'s> {
+    fn on(source: &'s Source, entries: &'s [TypedEntry]) -> Self {
+        Tried { source, entries, found: HashMap::new() }
+    }
+
+    /// The entries of one group.
+    fn of_group(&self, geometry: &Geometry, group: GroupNr) -> &'s [TypedEntry] {
+        let first = |group: GroupNr| self.entries.partition_point(|&(nr, _)| nr < geometry.inode_at(group, 0).0);
+        &self.entries[first(group)..first(GroupNr(group.0 + 1))]
+    }
+
+    fn has_entries(&self, geometry: &Geometry, group: GroupNr) -> bool {
+        !self.of_group(geometry, group).is_empty()
+    }
+
     /// To what the entries (of one group) lead.
     fn count(&mut self, geometry: &Geometry, group: Option<GroupNr>) -> Result<Counted, SourceGone> {
         let mut counted = Counted::default();
-        let first = |group: GroupNr| self.entries.partition_point(|&(nr, _)| nr < geometry.inode_at(group, 0).0);
-        let range = group.map_or(0..self.entries.len(), |group| first(group)..first(GroupNr(group.0 + 1)));
-        for &(nr, kind) in &self.entries[range] {
+        let entries = group.map_or(self.entries, |group| self.of_group(geometry, group));
+        for &(nr, kind) in entries {
             let Some(offset) = geometry.inode_offset(InodeNr(nr)) else {
                 counted.garbage += 1;
                 continue;

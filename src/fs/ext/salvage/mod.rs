@@ -56,7 +56,7 @@ use super::geometry::{Copy, Geometry};
 use super::number::{BlockNr, InodeNr};
 use super::recover::{self, Located};
 use super::volume::Volume;
-use super::{Ext, census, sharing};
+use super::{Ext, census, orphan, sharing};
 use crate::bytes::Span;
 use crate::finding::Log;
 use crate::fs::{Census, FileSystem, OpenOptions, Stray, pass};
@@ -384,6 +384,9 @@ pub fn strays(
         }
         ControlFlow::Continue(())
     })?;
+    if ext.volume.geometry.inferred {
+        leave_out_orphan_file(&ext.volume, &mut strays)?;
+    }
     let Some(remains) = ext.volume.remains() else { return Ok(strays) };
     for nr in &remains.made_up {
         if let Some(node) = ext.node(nr.node())?.filter(|node| !reached(node.id, node.kind)) {
@@ -394,4 +397,18 @@ pub fn strays(
         stray.parent = ext.parent(&stray.node)?;
     }
     Ok(strays)
+}
+
+/// Without a superblock nothing says which inode is the orphan file's, but its contents.
+fn leave_out_orphan_file(volume: &Volume, strays: &mut Vec<Stray>) -> Result<(), SourceGone> {
+    let mut kept = Vec::new();
+    for stray in std::mem::take(strays) {
+        let nr = u32::try_from(stray.node.id.0).ok().and_then(|nr| volume.geometry.inode(nr));
+        let is_file = nr.filter(|_| stray.node.kind == Kind::File);
+        if !is_file.map(|nr| orphan::is_file(volume, nr)).transpose()?.unwrap_or(false) {
+            kept.push(stray);
+        }
+    }
+    *strays = kept;
+    Ok(())
 }

@@ -13,7 +13,7 @@ use super::super::feature::FILETYPE;
 use super::super::geometry::Geometry;
 use super::super::number::{BlockNr, GroupNr, InodeNr};
 use super::record::Verdict;
-use super::{generation, record, sighting, tables};
+use super::{descriptors, generation, record, sighting, tables};
 use crate::node::Kind;
 use crate::source::{Source, SourceGone, read_whole};
 
@@ -37,6 +37,9 @@ pub fn is_borne_out(source: &Source, evidence: &Evidence) -> Result<bool, Source
         return Ok(true);
     }
     if !tables_are_apart(geometry) || !is_root(source, geometry)? || hides_files(source, geometry)? {
+        return Ok(false);
+    }
+    if descriptors::is_disputed(source, geometry)? {
         return Ok(false);
     }
     // A wrong size or number of inodes shows first in the second group.
