@@ -268,9 +268,9 @@ pub trait FileSystem: Send + Sync {
         Ok(found)
     }
 
-    /// The filesystem that was here before this one was made over it, where this one is empty and enough of the other is
-    /// left.
-    fn before(&self, _progress: &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
+    /// The filesystem that was here before this one was made over it, where enough of it is left. `whole` begins where the
+    /// volume does, and reaches to the next one: the older may have been larger.
+    fn before(&self, _whole: &Source, _progress: &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
         Ok(None)
     }
 

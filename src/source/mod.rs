@@ -2,6 +2,7 @@
 //!
 //! Nothing here can write. No mmap: a bad sector or a shrinking file would be a SIGBUS.
 
+mod blanked;
 mod file;
 mod headed;
 mod headless;
@@ -13,6 +14,7 @@ mod window;
 pub mod faulty;
 pub mod mapfile;
 
+pub use blanked::Blanked;
 pub use file::FileSource;
 pub use headed::Headed;
 pub use headless::Headless;

@@ -188,31 +188,34 @@ pub fn survey(source: Source, options: &SurveyOptions, progress: &dyn Progress) 
     };
     let mut volumes = look_into_all(&source, places, options, progress)?;
     volumes = with_inside(&source, volumes, options, progress)?;
-    volumes = with_older(volumes, options, progress)?;
+    volumes = with_older(&source, volumes, options, progress)?;
     let sector_size = table.as_ref().map(|table| table.sector_size).or(options.sector_size).unwrap_or(SECTOR);
     Ok(Disk { source, sector_size, table, volumes, log })
 }
 
 /// Each volume, followed by the filesystem that another one was made over: `p2.old`.
 fn with_older(
+    disk: &Source,
     volumes: Vec<Volume>,
     options: &SurveyOptions,
     progress: &dyn Progress,
 ) -> Result<Vec<Volume>, SourceGone> {
     let mut all = Vec::new();
+    let starts: Vec<u64> = volumes.iter().map(|volume| volume.span.start).collect();
     for volume in volumes {
+        let whole = up_to_the_next(disk, &volume, &starts);
         let older = match &volume.content {
-            Content::FileSystem(fs) => match fs.before(progress)? {
-                None => beneath(&volume, Some(fs.driver()), options, progress)?,
+            Content::FileSystem(fs) => match fs.before(&whole, progress)? {
+                None => beneath(&volume, &whole, Some(fs.driver()), options, progress)?,
                 older => older,
             },
-            Content::Known(known) if known.inside.is_empty() => beneath(&volume, None, options, progress)?,
+            Content::Known(known) if known.inside.is_empty() => beneath(&volume, &whole, None, options, progress)?,
             _ => None,
         };
         let older = older.map(|fs| Volume {
             name: format!("{}.old", volume.name),
-            span: volume.span,
-            source: fs.source(0).unwrap_or(&volume.source).clone(),
+            span: Span::new(volume.span.start, whole.len()),
+            source: fs.source(0).unwrap_or(&whole).clone(),
             partition: None,
             content: Content::FileSystem(fs),
             is_older: true,
@@ -223,14 +226,25 @@ fn with_older(
     Ok(all)
 }
 
+/// A partition's bytes, and those behind it that no volume has: an older partition may have been larger.
+fn up_to_the_next(disk: &Source, volume: &Volume, starts: &[u64]) -> Source {
+    if volume.partition.is_none() {
+        return volume.source.clone();
+    }
+    let Span { start, end } = volume.span;
+    let next = starts.iter().copied().filter(|other| *other > start).min().unwrap_or(disk.len());
+    Arc::new(Window::new(disk.clone(), Span { start, end: next.max(end) }))
+}
+
 /// What is left on a volume of a filesystem of another kind than `driver`'s.
 fn beneath(
     volume: &Volume,
+    whole: &Source,
     driver: Option<&'static Driver>,
     options: &SurveyOptions,
     progress: &dyn Progress,
 ) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
-    let mut source = volume.source.clone();
+    let mut source = whole.clone();
     if let Content::Known(known) = &volume.content
         && !known.written.is_empty()
     {

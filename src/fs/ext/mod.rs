@@ -395,11 +395,11 @@ impl FileSystem for Ext {
         Ok(strays.into_values().collect())
     }
 
-    fn before(&self, progress: &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
+    fn before(&self, whole: &Source, progress: &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
         if self.options.strict {
             return Ok(None);
         }
-        let older = salvage::before(self, progress)?;
+        let older = salvage::before(self, whole, progress)?;
         Ok(older.map(|older| open::as_it_lies(older.source, older.evidence, &older.written, &self.options)))
     }
 

@@ -1,28 +1,24 @@
-//! The filesystem that was on a volume before `mkfs` made an empty one over it: [`evidence`].
+//! The filesystem that was on a volume before another one was made over it: [`evidence`].
 //!
-//! A new filesystem overwrites little: superblocks, descriptors, bitmaps, the first inodes, a journal. Of the old one
-//! copies of the superblock may be left where the new geometry has none; and if not, its geometry shows in its
-//! directories. What the new one wrote of its own (the inodes up to `lost+found`, two directories) is masked, so that
+//! A new filesystem overwrites little: superblocks, descriptors, bitmaps, the first inodes, a journal, and then its
+//! files, mostly one after the other. Of the old one copies of the superblock may be left where the new geometry has
+//! none, or behind its end; and if not, its geometry shows in its directories. What the new one wrote is masked, so that
 //! the old one is read as a volume that lost just that.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::Ext;
-use super::super::disk::group::flags;
 use super::super::disk::superblock::Superblock;
 use super::super::evidence::{Evidence, of_superblock};
 use super::super::geometry::{Copy, Geometry};
-use super::super::number::{BlockNr, GroupNr, InodeNr};
+use super::super::number::GroupNr;
 use super::super::volume::Volume;
-use super::super::{map, sharing};
 use super::roll::{Roll, State};
 use super::traces::Traces;
-use super::{descriptors, infer, sighting, superblock, tables};
-use crate::bytes::{Span, Spans};
-use crate::node::{Backing, Kind};
+use super::{descriptors, infer, sighting, superblock, tables, written};
+use crate::bytes::Spans;
 use crate::progress::Progress;
-use crate::source::{OverlayBuilder, Source, SourceGone, read_whole};
+use crate::source::{Blanked, Source, SourceGone, read_whole};
 
 /// A volume no longer than this is searched whole, without looking first.
 const SHORT: u64 = 1 << 30;
@@ -34,7 +30,7 @@ const FEWEST: usize = 2;
 
 /// An older filesystem.
 pub struct Older {
-    /// The volume without what the newer one has of its own.
+    /// The volume without what the newer one wrote.
     pub source: Source,
     /// Where everything lies.
     pub evidence: Evidence,
@@ -42,20 +38,24 @@ pub struct Older {
     pub written: Spans,
 }
 
-/// What is left of a filesystem older than the empty one of `ext`, and the bytes it is read from.
+/// What is left of a filesystem older than that of `ext`, and the bytes it is read from. It is searched for where the
+/// newer one is empty, or a copy of another superblock is left. `whole` begins where the volume does, and may reach further.
 ///
 /// # Errors
 /// When the source is gone.
-pub fn evidence(ext: &Ext, progress: &dyn Progress) -> Result<Option<Older>, SourceGone> {
-    if !is_empty(ext) || !looks_used(ext, progress)? {
+pub fn evidence(ext: &Ext, whole: &Source, progress: &dyn Progress) -> Result<Option<Older>, SourceGone> {
+    let (volume, is_empty) = (&ext.volume, is_empty(ext));
+    let is_searched = is_empty && looks_used(ext, whole, progress)?;
+    if !is_searched && !superblock::has_foreign_copy(whole, &volume.superblock, volume.geometry.len())? {
         return Ok(None);
     }
-    let source = masked(ext)?;
+    let mut written = if is_empty { written::by_mkfs(volume)? } else { written::in_use(volume)? };
+    let source: Source = Arc::new(Blanked::new(whole.clone(), written.clone()));
     let traces = Traces::find(&source, progress)?;
     if traces.dirs.len() < FEWEST {
         return Ok(None);
     }
-    let new = ext.volume.superblock.s_uuid;
+    let new = volume.superblock.s_uuid;
     let older: Vec<(Superblock, u64)> = traces.superblocks.iter().filter(|(sb, _)| sb.s_uuid != new).copied().collect();
     let mut best: Option<(usize, Evidence)> = None;
     let copied = superblock::of_copies(&older, source.len());
@@ -67,56 +67,22 @@ pub fn evidence(ext: &Ext, progress: &dyn Progress) -> Result<Option<Older>, Sou
         }
     }
     let Some((_, mut evidence)) = best else { return Ok(None) };
-    let made_over = "an older filesystem, over which the empty one on this volume was made".to_owned();
-    evidence.decisions.insert(0, made_over);
-    Ok(Some(Older { source, evidence, written: written(&ext.volume)? }))
+    evidence.decisions.insert(0, made_over(is_empty));
+    if !is_empty {
+        let block = evidence.geometry.block_size.into();
+        written.extend(&written::zeros(&source, volume.geometry.len(), block, progress)?);
+    }
+    Ok(Some(Older { source, evidence, written }))
 }
 
-/// What `mkfs` wrote: superblocks and descriptors, bitmaps, inodes in use, and the journal and other own files. The
-/// rest of the inode tables it leaves to the kernel, which clears them when the filesystem is first mounted.
-fn written(volume: &Volume) -> Result<Spans, SourceGone> {
-    let geometry = &volume.geometry;
-    let block = u64::from(geometry.block_size);
-    let mut spans = heads(volume);
-    for group in &geometry.groups {
-        let has = |bitmap: Option<BlockNr>, uninit| bitmap.filter(|_| group.flags & uninit == 0);
-        let bitmaps = [has(group.block_bitmap, flags::BLOCK_UNINIT), has(group.inode_bitmap, flags::INODE_UNINIT)];
-        for bitmap in bitmaps.into_iter().flatten() {
-            spans.insert(Span::new(geometry.offset(bitmap), block));
-        }
-        let cleared = group.flags & flags::INODE_ZEROED != 0;
-        let used = if cleared { geometry.inodes_per_group } else { group.inodes_used };
-        let len = (u64::from(used) * u64::from(geometry.inode_size)).next_multiple_of(block);
-        spans.extend(&group.inode_table.map(|table| Span::new(geometry.offset(table), len)).into_iter().collect());
-    }
-    for nr in (1..=geometry.first_inode).filter_map(|nr| geometry.inode(nr)) {
-        let Some(inode) = volume.inode(nr)?.filter(|inode| inode.is_in_use()) else { continue };
-        for (start, end) in sharing::in_record(geometry, &inode) {
-            spans.insert(Span::new(start * block, (end - start) * block));
-        }
-        if nr == InodeNr::RESIZE {
-            // Its map leads to the room for descriptors in all groups, where nothing was written.
-            continue;
-        }
-        for extent in map::map(volume, &inode, inode.size(geometry))?.extents {
-            if let Backing::Device { offset, .. } = extent.backing {
-                spans.insert(Span::new(offset, extent.len));
-            }
-        }
-    }
-    Ok(spans)
-}
-
-/// Superblocks and descriptors. Of the room for more of these the resize inode's blocks fill that of the first group; in
-/// others nothing is written.
-fn heads(volume: &Volume) -> Spans {
-    let geometry = &volume.geometry;
-    let head = |nr| {
-        let reserved = if nr == GroupNr(0) { volume.superblock.s_reserved_gdt_blocks.get() } else { 0 };
-        let len = geometry.overhead(nr, reserved) * u64::from(geometry.block_size);
-        Span::new(geometry.offset(geometry.group_start(nr)), len)
+fn made_over(is_empty: bool) -> String {
+    let newer = if is_empty {
+        "the empty one on this volume was made"
+    } else {
+        "the one on this volume was made; what that one wrote and has deleted since can not be told from the older \
+         one's contents"
     };
-    (0..geometry.group_count()).map(GroupNr).map(head).filter(|span| !span.is_empty()).collect()
+    format!("an older filesystem, over which {newer}")
 }
 
 /// True where a sound filesystem counts no more inodes in use than `mkfs` makes.
@@ -127,8 +93,7 @@ fn is_empty(ext: &Ext) -> bool {
 }
 
 /// True if a look at a few places finds a directory that the new filesystem does not have.
-fn looks_used(ext: &Ext, progress: &dyn Progress) -> Result<bool, SourceGone> {
-    let source = &ext.volume.source;
+fn looks_used(ext: &Ext, source: &Source, progress: &dyn Progress) -> Result<bool, SourceGone> {
     if source.len() <= SHORT {
         return Ok(true);
     }
@@ -145,39 +110,6 @@ fn looks_used(ext: &Ext, progress: &dyn Progress) -> Result<bool, SourceGone> {
         }
     }
     Ok(false)
-}
-
-/// The volume without what `mkfs` wrote of its own: superblocks and descriptors, its inodes, and the blocks of its
-/// directories.
-fn masked(ext: &Ext) -> Result<Source, SourceGone> {
-    let volume = &ext.volume;
-    let geometry = &volume.geometry;
-    let block = u64::from(geometry.block_size);
-    let mut mask = OverlayBuilder::new(block);
-    let mut blank: BTreeSet<u64> = heads(volume).iter().flat_map(|span| span.start / block..span.end / block).collect();
-    for nr in (1..=geometry.first_inode).filter_map(|nr| geometry.inode(nr)) {
-        let Some(inode) = volume.inode(nr)?.filter(|inode| inode.kind() == Kind::Directory) else { continue };
-        let mapping = map::map(volume, &inode, inode.size(geometry))?;
-        for extent in mapping.extents {
-            if let Backing::Device { offset, .. } = extent.backing {
-                blank.extend(offset / block..(offset + extent.len).div_ceil(block));
-            }
-        }
-    }
-    let zeros: Arc<[u8]> = Arc::from(vec![0; block as usize]);
-    for nr in blank {
-        mask.replace(nr, zeros.clone());
-    }
-    let (size, count) = (u64::from(geometry.inode_size), u64::from(geometry.first_inode));
-    if let Some(table) = geometry.inode_offset(InodeNr(1)) {
-        for at in (table..table + size * count).step_by(block as usize) {
-            let Some(mut bytes) = volume.block(BlockNr(at / block))?.map(|bytes| bytes.to_vec()) else { continue };
-            let end = (table + size * count - at).min(block) as usize;
-            bytes[..end].fill(0);
-            mask.replace(at / block, bytes.into());
-        }
-    }
-    Ok(Arc::new(mask.over(volume.source.clone())))
 }
 
 /// What an old copy of the superblock describes, the groups placed by old copies of their descriptors, or by what

@@ -61,6 +61,7 @@ pub(super) struct Found {
 /// When the source is gone.
 pub fn rebuild(evidence: &Evidence<'_>, remains: &mut Remains) -> Result<usize, SourceGone> {
     let mut search = Search::new(evidence)?;
+    search.find_usurped()?;
     search.take_first_blocks()?;
     search.take_leaves()?;
     search.write(remains)
@@ -77,6 +78,8 @@ pub(super) struct Search<'e> {
     parents: HashMap<u32, u32>,
     /// Directories in use whose map is broken: what is found for them is added.
     pub broken: BTreeSet<u32>,
+    /// Directories in whose place another inode's record stands, one that no checksum can refute.
+    usurped: BTreeSet<u32>,
     /// How many names directories in use have for an inode.
     names: HashMap<u32, u32>,
 }
@@ -93,6 +96,7 @@ impl<'e> Search<'e> {
             unnumbered: Vec::new(),
             parents: HashMap::new(),
             broken,
+            usurped: BTreeSet::new(),
             names: HashMap::new(),
         })
     }
@@ -119,10 +123,47 @@ impl<'e> Search<'e> {
         let Known { state, kind, proved, .. } = self.evidence.roll.get(InodeNr(nr));
         match state {
             State::Used if kind == Kind::Directory => self.broken.contains(&nr),
-            State::Used => self.evidence.volume.geometry.has_checksums() && !proved,
+            State::Used => self.evidence.volume.geometry.has_checksums() && !proved || self.usurped.contains(&nr),
             State::Deleted => false,
             _ => true,
         }
+    }
+
+    /// Finds the directories in whose place a file's record stands, written there by mistake: a first block that nobody
+    /// has names them, and so does an entry, as directories. Of one that was removed, and its number used again, no
+    /// entry is left.
+    fn find_usurped(&mut self) -> Result<(), SourceGone> {
+        if self.evidence.volume.geometry.has_checksums() {
+            return Ok(());
+        }
+        let mut firsts: BTreeMap<u32, Vec<(BlockNr, u32)>> = BTreeMap::new();
+        for sighting in self.evidence.sightings {
+            let What::First { own, parent } = sighting.what else { continue };
+            let Known { state, kind, proved, .. } = self.evidence.roll.get(InodeNr(own));
+            if state == State::Used && kind != Kind::Directory && !proved && self.is_orphan(sighting.block) {
+                firsts.entry(own).or_default().push((sighting.block, parent));
+            }
+        }
+        if firsts.is_empty() {
+            return Ok(());
+        }
+        let named = self.listed(&|nr, kind| kind == Some(Kind::Directory) && firsts.contains_key(&nr))?;
+        let root = firsts.contains_key(&InodeNr::ROOT.0).then_some(InodeNr::ROOT.0);
+        let mut todo: Vec<u32> = named.into_iter().map(|(nr, _)| nr).chain(root).collect();
+        while let Some(nr) = todo.pop() {
+            if !self.usurped.insert(nr) {
+                continue;
+            }
+            for (block, _) in firsts.get(&nr).into_iter().flatten() {
+                let entries = self.entries_of(*block)?;
+                let directories =
+                    entries.iter().filter(|entry| entry.kind == Some(Kind::Directory)).filter_map(self::named);
+                todo.extend(directories.map(|(below, _)| below).filter(|below| {
+                    firsts.get(below).is_some_and(|firsts| firsts.iter().any(|(_, parent)| *parent == nr))
+                }));
+            }
+        }
+        Ok(())
     }
 
     fn take_first_blocks(&mut self) -> Result<(), SourceGone> {
@@ -247,6 +288,7 @@ impl<'e> Search<'e> {
         let Ok(nr) = u32::try_from(entry.id.0) else { return false };
         let known = self.evidence.roll.get(InodeNr(nr));
         match known.state {
+            State::Used if self.usurped.contains(&nr) => entry.kind.is_none_or(|kind| kind == Kind::Directory),
             State::Used => entry.kind.is_none_or(|kind| kind == known.kind),
             State::Deleted => false,
             // Either another directory put together, or a file of which nothing but the name is left.

@@ -31,6 +31,7 @@ mod superblock;
 mod tables;
 mod traces;
 mod trial;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;

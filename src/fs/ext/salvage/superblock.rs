@@ -365,16 +365,45 @@ pub fn elsewhere(superblocks: &[(Superblock, u64)], source_len: u64) -> Vec<Else
 /// # Errors
 /// When the source is gone.
 pub fn has_backup(source: &Source) -> Result<bool, SourceGone> {
-    let next =
-        BLOCK_SIZES.iter().flat_map(|&block| [3, 5, 7].map(|nr| (nr * 8 * block + u64::from(block == 1024)) * block));
     let mut places = usual_places(&BLOCK_SIZES, None, source.len(), |_| vec![1]);
-    places.extend(next.filter(|at| *at < source.len()));
+    places.extend(default_places(source.len(), |_| vec![3, 5, 7]));
     for at in places {
         if read_at(source, at)?.and_then(|sb| as_backup(sb, at, source.len())).is_some() {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// True if a copy of another filesystem's superblock than `own` lies where the usual sizes put it: in the next groups, or
+/// behind the end of that filesystem, which is `len` bytes long. Asked with few reads.
+///
+/// # Errors
+/// When the source is gone.
+pub fn has_foreign_copy(source: &Source, own: &Superblock, len: u64) -> Result<bool, SourceGone> {
+    let mut places = default_places(source.len(), |_| vec![1, 3]);
+    places.extend(default_places(source.len(), backup_groups).into_iter().filter(|at| *at >= len));
+    // Damage may change one of them.
+    let differs = |sb: &Superblock| {
+        let made = |sb: &Superblock| (sb.s_mkfs_time, sb.s_hash_seed);
+        sb.s_uuid != own.s_uuid && made(sb) != made(own)
+    };
+    for at in places {
+        let copy = read_at(source, at)?.and_then(|sb| as_backup(sb, at, source.len()));
+        if copy.is_some_and(|copy| differs(&copy.sb)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Where backups lie in some groups of the size that `mke2fs` makes unless told otherwise, for every size of blocks.
+fn default_places(source_len: u64, groups: impl Fn(u64) -> Vec<u64>) -> BTreeSet<u64> {
+    let places = BLOCK_SIZES.iter().flat_map(|&block| {
+        let of_group = move |nr: u64| (nr * 8 * block + u64::from(block == 1024)) * block;
+        groups((source_len / block).div_ceil(8 * block)).into_iter().map(of_group)
+    });
+    places.filter(|at| *at < source_len).collect()
 }
 
 /// True if the filesystem fills the source, or nearly.
