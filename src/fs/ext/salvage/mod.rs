@@ -15,6 +15,7 @@ mod deleted;
 mod descriptors;
 mod detached;
 mod directories;
+mod displaced;
 mod foreign;
 mod generation;
 mod hashed;
@@ -205,8 +206,11 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
     let mut roll = Roll::take(&volume, progress)?;
     let mut claims = Claims::take(&volume, &roll, progress)?;
     let sightings = search(&volume, progress)?;
+    let displaced = displaced::records(&volume, &roll, &claims, &sightings)?;
+    let moved = displaced.len();
+    let volume = take_better(volume, displaced, Trust::Renamed, &mut roll, &mut claims, &mut remains)?;
     let mended = mend::directories(&volume, &roll, &claims, &sightings)?;
-    let volume = take_mended(volume, mended, &mut roll, &mut claims, &mut remains)?;
+    let volume = take_better(volume, mended, Trust::Unproven, &mut roll, &mut claims, &mut remains)?;
     let volume = leave_foreign(volume, &roll, &mut claims, &sightings, &mut remains)?;
     let astray = directories::astray(&roll, &claims, &sightings);
     judge_contradictions(&volume, &roll, &claims, &astray, &mut remains)?;
@@ -214,23 +218,24 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
     let evidence =
         directories::Evidence { volume: &volume, roll: &roll, claims: &claims, sightings: &sightings, astray };
     let rebuilt = directories::rebuild(&evidence, &mut remains)?;
-    if !remains.inodes.contains_key(&InodeNr::ROOT) && !roll.get(InodeNr::ROOT).is_directory() {
+    if !remains.entries.contains_key(&InodeNr::ROOT) && !roll.get(InodeNr::ROOT).is_directory() {
         // Nothing is left of the root: a tree needs one all the same.
         remains.inodes.insert(InodeNr::ROOT, directories::record(volume.geometry.inode_size as usize));
         remains.trust.insert(InodeNr::ROOT, Trust::Renamed);
     }
-    remains.decisions = decisions(&remains, rebuilt);
+    remains.decisions = decisions(&remains, rebuilt, moved);
     ext.volume.set_remains(remains);
     Ok(())
 }
 
 /// What a search found, one sentence each.
-fn decisions(remains: &Remains, rebuilt: usize) -> Vec<String> {
+fn decisions(remains: &Remains, rebuilt: usize, moved: usize) -> Vec<String> {
     let of = |trust: Trust| remains.trust.values().filter(|it| **it == trust).count();
     let root =
         remains.inodes.contains_key(&InodeNr::ROOT) && remains.trust.get(&InodeNr::ROOT) == Some(&Trust::Renamed);
     let found = [
         (of(Trust::Journal), "inodes are damaged; older copies of them in the journal are used"),
+        (moved, "inodes lie in others' places, as the blocks of directories among them tell, or are lost by that"),
         (rebuilt, "directories are put together again from blocks found by their contents"),
         (remains.made_up.len(), "of them have no known inode"),
         (remains.leaves.len(), "files' extent trees are damaged; leaves found by their checksums are used"),
@@ -252,22 +257,23 @@ fn take_misplaced(volume: Volume, roll: &Roll, remains: &mut Remains) -> Volume 
     if remains.inodes.len() == before && roll.misplaced.is_empty() { volume } else { volume.with(remains.clone()) }
 }
 
-/// Takes mended records of directories for those on the disk.
-fn take_mended(
+/// Takes better records for those on the disk, trusted so far.
+fn take_better(
     volume: Volume,
-    mended: BTreeMap<InodeNr, Arc<[u8]>>,
+    better: BTreeMap<InodeNr, Arc<[u8]>>,
+    trust: Trust,
     roll: &mut Roll,
     claims: &mut Claims,
     remains: &mut Remains,
 ) -> Result<Volume, SourceGone> {
-    if mended.is_empty() {
+    if better.is_empty() {
         return Ok(volume);
     }
-    let some: BTreeSet<InodeNr> = mended.keys().copied().collect();
-    for (nr, record) in mended {
+    let some: BTreeSet<InodeNr> = better.keys().copied().collect();
+    for (nr, record) in better {
         roll.correct(&volume, nr, &record);
         remains.inodes.insert(nr, record);
-        remains.trust.insert(nr, Trust::Unproven);
+        remains.trust.insert(nr, trust);
     }
     let volume = volume.with(remains.clone());
     claims.take_again(&volume, roll, &some)?;
