@@ -6,6 +6,7 @@ mod blanked;
 mod file;
 mod headed;
 mod headless;
+mod kept;
 mod memory;
 mod overlay;
 mod unreadable;
@@ -13,11 +14,13 @@ mod window;
 
 pub mod faulty;
 pub mod mapfile;
+pub(crate) mod recent;
 
 pub use blanked::Blanked;
 pub use file::FileSource;
 pub use headed::Headed;
 pub use headless::Headless;
+pub use kept::Kept;
 pub use memory::MemorySource;
 pub use overlay::{Overlay, OverlayBuilder};
 pub use unreadable::Unreadable;

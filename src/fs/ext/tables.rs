@@ -1,22 +1,20 @@
-//! Inode tables in large reads: [`Reader`] gives inodes by number, from [`Window`]s of a table that a bounded cache,
-//! [`Tables`], keeps for all threads.
+//! Inode tables in large reads: [`Reader`] gives inodes by number, from [`Window`]s of a table that [`Tables`] keeps
+//! for all threads.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::geometry::Geometry;
 use super::inode::Inode;
 use super::number::{GroupNr, InodeNr};
 use super::volume::Volume;
 use crate::bytes::{Buffer, Span, Spans};
+use crate::source::recent::Recent;
 use crate::source::{Source, SourceGone};
 
 /// Bytes read at once around one inode.
 const WINDOW: u32 = 16 << 10;
-/// Parts of the cache, each with a lock of its own.
-const SHARDS: usize = 16;
-/// Windows that each part keeps: 16 MiB in all.
-const WINDOWS_PER_SHARD: usize = 64;
+/// Windows kept: 16 MiB in all.
+const WINDOWS: usize = 1024;
 
 /// A part of one group's inode table.
 pub struct Window {
@@ -57,45 +55,19 @@ impl Window {
 /// Which window: group, and place of its first inode.
 type Key = (u32, u32);
 
-#[derive(Default)]
-struct Shard {
-    windows: HashMap<Key, (u64, Option<Arc<Window>>)>,
-    clock: u64,
-}
-
-impl Shard {
-    fn get(&mut self, key: Key) -> Option<Option<Arc<Window>>> {
-        self.clock += 1;
-        let (used, window) = self.windows.get_mut(&key)?;
-        *used = self.clock;
-        Some(window.clone())
-    }
-
-    fn put(&mut self, key: Key, window: Option<Arc<Window>>) {
-        if self.windows.len() >= WINDOWS_PER_SHARD {
-            let oldest = self.windows.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| *key);
-            oldest.and_then(|key| self.windows.remove(&key));
-        }
-        self.windows.insert(key, (self.clock, window));
-    }
-}
-
 /// The windows read last.
-#[derive(Default)]
-pub struct Tables {
-    shards: [Mutex<Shard>; SHARDS],
+pub struct Tables(Recent<Key, Option<Arc<Window>>>);
+
+impl Default for Tables {
+    fn default() -> Self {
+        Tables(Recent::new(WINDOWS))
+    }
 }
 
 impl Tables {
     fn window(&self, volume: &Volume, key: Key, count: u32) -> Result<Option<Arc<Window>>, SourceGone> {
-        let shard = &self.shards[(key.0 as usize).wrapping_mul(5).wrapping_add(key.1 as usize / 64) % SHARDS];
-        // A thread that panicked left a whole cache: its changes are single calls.
-        if let Some(window) = shard.lock().unwrap_or_else(PoisonError::into_inner).get(key) {
-            return Ok(window);
-        }
-        let window = Window::read(&volume.source, &volume.geometry, GroupNr(key.0), key.1, count)?.map(Arc::new);
-        shard.lock().unwrap_or_else(PoisonError::into_inner).put(key, window.clone());
-        Ok(window)
+        let read = || Window::read(&volume.source, &volume.geometry, GroupNr(key.0), key.1, count);
+        self.0.get_or_make(key, || Ok(read()?.map(Arc::new)))
     }
 }
 

@@ -5,6 +5,7 @@
 //! each group's table begins. What is inferred is written into a superblock, and read on like any other.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use zerocopy::FromZeros;
@@ -25,7 +26,7 @@ use super::traces::{Dir, DirInode, Named, Traces};
 use super::{layout, tables};
 use crate::finding::Log;
 use crate::node::Kind;
-use crate::source::{Source, SourceGone, read_whole};
+use crate::source::{Kept, Source, SourceGone, read_whole};
 
 /// Entries on which a supposed number of inodes per group is tried.
 const MOST_TRIED: usize = 4000;
@@ -59,6 +60,8 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
     let pairs = pairs(block_size, traces);
     let entries = entries(block_size, &traces.named);
     let Some(inode_size) = vote_inode_size(&pairs, block_size) else { return Ok(None) };
+    // The same places are tried with many numbers of inodes per group.
+    let source: &Source = &(Arc::new(Kept::new(source.clone())) as Source);
     let base = superblock(source.len(), block_size, inode_size, dirs, &pairs);
     let sizes = possible_group_sizes(&pairs, block_size, inode_size);
     let rank = |&(per_group, agreeing): &(u32, usize)| {

@@ -2,8 +2,9 @@
 //! [`take`].
 //!
 //! In this order a block tells its directory: a record whose map is ruined only in part still has it; the directory's
-//! hash tree has a part for its names; another block of it has the same names; subdirectories that it names say where they are; and of the directories nearby,
-//! the one whose first block is full, and whose files' inodes go on where its own end.
+//! hash tree has a part for its names; another block of it has the same names; subdirectories that it names say where
+//! they are; and of the directories nearby, the one whose first block is full, and whose files' inodes go on where its
+//! own end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
