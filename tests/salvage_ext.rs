@@ -187,6 +187,37 @@ fn one_descriptor_names_another_place() {
     }
 }
 
+/// A disk wrote blocks of an inode table to the wrong places: each is sound, and only directories tell that it is not here
+/// that it belongs.
+#[test]
+fn blocks_of_inode_tables_are_in_another_s_place() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    for kind in ["ext2", "ext3"] {
+        let healthy = volume(&scratch, &tree, &["-t", kind, "-b", "1024", "-g", "2048"]);
+        let block_of = |inode: &str| inode_at(&healthy, inode) / 1024 * 1024;
+        let (root, one, two) = (block_of("<2>"), block_of("/wide/dir3"), block_of("/wide/dir11"));
+        assert!(root != one && one != two && root != two);
+        // Two swapped; one over the root's, which is then nowhere.
+        for (from, to, swaps) in [(one, two, true), (root, one, true), (one, root, false)] {
+            let image = scratch.join("damaged");
+            fs::copy(&healthy, &image).unwrap();
+            let file = File::options().read(true).write(true).open(&image).unwrap();
+            let (mut first, mut second) = ([0; 1024], [0; 1024]);
+            file.read_exact_at(&mut first, from).unwrap();
+            file.read_exact_at(&mut second, to).unwrap();
+            file.write_all_at(&first, to).unwrap();
+            if swaps {
+                file.write_all_at(&second, from).unwrap();
+            }
+            let out = copied(&scratch, &image);
+            let what = format!("{kind}, from {from} to {to}");
+            assert_all_there(&tree, &out, &what);
+            assert!(!out.join("#lost").exists(), "{what}");
+        }
+    }
+}
+
 /// The orphan file belongs to nobody, though nothing but its contents says so any more.
 #[test]
 fn headers_are_gone_of_a_volume_with_an_orphan_file() {

@@ -3,12 +3,14 @@
 mod common;
 mod salvaging;
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use common::{Scratch, tool};
-use salvaging::{assert_all_there, copied, tree, trusts, volume};
+use common::{Mounted, Scratch, debugfs, tool, tool_fed};
+use salvaging::{assert_all_there, copied, header, tree, trusts, volume};
 
 /// Files below `out`, wherever they are, by contents.
 fn contents(out: &Path, found: &mut BTreeMap<Vec<u8>, PathBuf>) {
@@ -92,6 +94,87 @@ fn an_empty_filesystem_gives_way_to_the_one_that_it_was_made_over() {
     tool("mkfs.fat", &[path]);
     let out = copied(&scratch, &image);
     assert_all_there(&tree, &out, "below a FAT");
+}
+
+/// Of an image's files, those of which nothing lies before `end`, as debugfs says it.
+fn behind(image: &Path, tree: &Path, end: u64) -> BTreeSet<PathBuf> {
+    let mut files = BTreeMap::new();
+    contents(tree, &mut files);
+    let paths: Vec<&Path> = files.values().map(|path| path.strip_prefix(tree).unwrap()).collect();
+    let script: String = paths.iter().map(|path| format!("imap {0:?}\nblocks {0:?}\n", path)).collect();
+    let said = String::from_utf8(debugfs(image, &script)).unwrap();
+    let block_size = header(image, "Block size:");
+    let all = paths.into_iter().zip(said.split("located at block ").skip(1)).filter(|(_, said)| {
+        // "82, offset 0x0b00", then a line of blocks' numbers alone, then what is said of the next.
+        let (inode, rest) = said.split_once(',').unwrap();
+        let line = |line: &str| line.split_whitespace().map(str::parse).collect::<Result<Vec<u64>, _>>().ok();
+        let data = rest.lines().skip(1).filter_map(line).flatten();
+        data.chain([inode.parse().unwrap()]).all(|nr| nr * block_size >= end)
+    });
+    all.map(|(path, _)| path.to_owned()).collect()
+}
+
+/// A server was installed anew from a smaller image: all that lies behind it is still there, and the newer one's files, too.
+#[test]
+fn a_smaller_filesystem_with_files_was_written_over_the_head() {
+    const LEN: u64 = 96 << 20;
+    const NEWER: u64 = 16 << 20;
+    const START: u64 = 1 << 20;
+    for (kind, in_partition) in [("ext4", false), ("ext3", false), ("ext4", true)] {
+        let scratch = Scratch::new();
+        let (tree, news) = (scratch.dir("tree"), scratch.dir("news"));
+        for i in 0..600 {
+            let path = tree.join(format!("dir{}/file{i}", i % 20));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, format!("contents of file {i}\n").repeat(1 + i % 90)).unwrap();
+        }
+        for i in 0..6 {
+            fs::write(news.join(format!("news{i}")), format!("{i} of the newer\n").repeat(2000)).unwrap();
+        }
+        let (older, newer) = (scratch.sparse("older", LEN), scratch.sparse("newer", NEWER));
+        let make = |image: &Path, folder: &[&str]| {
+            let args = ["-q", "-F", "-t", kind, "-b", "1024", "-O", "^flex_bg"];
+            tool("mke2fs", &[&args, folder, &[image.to_str().unwrap()]].concat());
+        };
+        make(&newer, &["-d", news.to_str().unwrap()]);
+        make(&older, &[]);
+        {
+            // The kernel spreads directories over the volume, and their files with them.
+            let mounted = Mounted::writable(&older, "");
+            tool("cp", &[OsStr::new("-r"), tree.join(".").as_os_str(), mounted.path().as_os_str()]);
+        }
+        let left = behind(&older, &tree, NEWER);
+        assert!(left.len() > 100, "{} of the older one's files are not written over", left.len());
+        let start = if in_partition { START } else { 0 };
+        let image = scratch.sparse("image", START + LEN);
+        let file = File::options().write(true).open(&image).unwrap();
+        file.write_all_at(&fs::read(&older).unwrap(), start).unwrap();
+        file.write_all_at(&fs::read(&newer).unwrap(), start).unwrap();
+        if in_partition {
+            let table = format!("label: dos\nstart={}, size={}, type=83\n", START / 512, NEWER / 512);
+            tool_fed("sfdisk", &["-q", image.to_str().unwrap()], table.as_bytes());
+        }
+        let out = copied(&scratch, &image);
+        let what = format!("{kind}, in a partition: {in_partition}");
+        let mut found = BTreeMap::new();
+        contents(&out, &mut found);
+        for path in &left {
+            let copy = found.get(&fs::read(tree.join(path)).unwrap());
+            let copy = copy.unwrap_or_else(|| panic!("{what}: {} is lost", path.display()));
+            assert!(copy.ends_with(path) || copy.to_str().unwrap().contains("#lost"), "{what}: {}", copy.display());
+        }
+        let (mut truth, trusts) = (BTreeMap::new(), trusts(&out));
+        contents(&tree, &mut truth);
+        contents(&news, &mut truth);
+        for (contents, path) in &found {
+            let trust = trusts.get(path.strip_prefix(&out).unwrap().to_str().unwrap()).map(String::as_str);
+            let is_marked = trust.is_none_or(|trust| trust == "partial" || trust == "doubtful");
+            assert!(is_marked || truth.contains_key(contents), "{what}: {} is {trust:?}", path.display());
+        }
+        let news_there =
+            fs::read_dir(&news).unwrap().all(|it| found.contains_key(&fs::read(it.unwrap().path()).unwrap()));
+        assert!(news_there, "{what}: the newer one's files");
+    }
 }
 
 /// What a newer filesystem writes when it is made is lost to the older one: its files say so.
