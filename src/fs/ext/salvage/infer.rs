@@ -36,6 +36,8 @@ const MOST_PLACED: usize = 8;
 const SAMPLE: usize = 128;
 /// Groups of a volume up to which that is done.
 const MOST_SAMPLED: u32 = 1024;
+/// Tables that can show how all of them lie.
+const FEWEST_TABLES: usize = 3;
 
 /// A directory's inode and where its record lies.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -66,20 +68,21 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
     let sizes = possible_group_sizes(&pairs, block_size, inode_size);
     let rank = |&(per_group, agreeing): &(u32, usize)| {
         let Some((geometry, _)) = supposed(source.len(), &base, per_group, &pairs) else { return Ok(None) };
-        Ok(Some((leading(source, geometry, &entries)?, agreeing, per_group)))
+        let regular = is_regular(&geometry, &tables_by_pairs(&geometry, &pairs));
+        Ok(Some((regular, leading(source, geometry, &entries)?, agreeing, per_group)))
     };
     let ranked: Vec<Option<_>> = sizes.par_iter().map(rank).collect::<Result<_, SourceGone>>()?;
     let mut ranked: Vec<_> = ranked.into_iter().flatten().collect();
     ranked.sort_unstable_by_key(|rank| std::cmp::Reverse(*rank));
     // Only the right size lets the rules of layout find the tables without directories, too.
     let mut tried = Tried::on(source, &entries);
-    let mut best: Option<(usize, Geometry, Superblock)> = None;
-    for (_, _, per_group) in ranked.into_iter().take(MOST_PLACED) {
+    let mut best: Option<((bool, usize), Geometry, Superblock)> = None;
+    for (regular, _, _, per_group) in ranked.into_iter().take(MOST_PLACED) {
         let Some((mut geometry, sb)) = supposed(source.len(), &base, per_group, &pairs) else { continue };
         place_rest(source, &mut geometry, &mut tried, true)?;
-        let right = tried.count(&geometry, None)?.right;
-        if best.as_ref().is_none_or(|(most, ..)| right > *most) {
-            best = Some((right, geometry, sb));
+        let speaks_for = (regular, tried.count(&geometry, None)?.right);
+        if best.as_ref().is_none_or(|(most, ..)| speaks_for > *most) {
+            best = Some((speaks_for, geometry, sb));
         }
     }
     if let Some((_, geometry, _)) = &mut best {
@@ -254,6 +257,19 @@ fn supposed(len: u64, base: &Superblock, per_group: u32, pairs: &[Pair]) -> Opti
         geometry.groups.push(Group { inode_table: before, inodes_used: per_group, ..Group::default() });
     }
     Some((geometry, sb))
+}
+
+/// True where half of the tables lie by the rules of layout: in their own groups at one place, or where those of flexible
+/// groups are. Those of a wrong number of inodes hardly do. With checksums, entries that lead to proved inodes tell more.
+fn is_regular(geometry: &Geometry, tables: &HashMap<u32, BlockNr>) -> bool {
+    if geometry.has_checksums() || tables.len() < FEWEST_TABLES {
+        return false;
+    }
+    let own = tables.iter().filter(|(nr, table)| geometry.group_of_block(**table).0 == **nr);
+    let at_one_place = most_common(own.map(|(nr, table)| table.0 - geometry.group_start(GroupNr(*nr)).0));
+    let flexible =
+        tables.iter().filter(|(nr, table)| layout::is_in_flexible_group(geometry, GroupNr(**nr), **table)).count();
+    at_one_place.max(flexible) * 2 >= tables.len()
 }
 
 /// Places again the groups whose place was only supposed, where the rules of layout or the entries object; `by_contents`

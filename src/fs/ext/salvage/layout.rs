@@ -14,12 +14,7 @@ pub fn candidates(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<BlockN
     let mut places = Vec::new();
     if geometry.features.has(FLEX_BG) {
         places.extend(beside_neighbours(geometry, nr));
-        for size in FLEX_SIZES {
-            // The last one may have fewer groups, and room for the bitmaps of fewer, or of all the same.
-            let present = size.min(geometry.group_count() - nr.0 / size * size);
-            let bitmaps = [size, present].map(|groups| in_flexible_group(geometry, nr, size, groups, reserved));
-            places.extend(bitmaps.into_iter().flatten());
-        }
+        places.extend(in_flexible_groups(geometry, nr, reserved));
     }
     places.extend(as_in_other_groups(geometry, nr));
     let after_bitmaps = geometry.group_start(nr).0 + geometry.overhead(nr, reserved) + 2;
@@ -32,6 +27,23 @@ pub fn candidates(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<BlockN
         }
     }
     seen
+}
+
+/// True where a table lies as in a flexible group without room for more descriptors, as all have it but the first: with
+/// nothing before the bitmaps, or the one block of descriptors of a meta group.
+pub fn is_in_flexible_group(geometry: &Geometry, nr: GroupNr, table: BlockNr) -> bool {
+    let places = in_flexible_groups(geometry, nr, 0);
+    places.into_iter().any(|place| place == table.0 || place + 1 == table.0)
+}
+
+/// The places that a table has in flexible groups of all sizes.
+fn in_flexible_groups(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<u64> {
+    let places = FLEX_SIZES.into_iter().flat_map(|size| {
+        // The last one may have fewer groups, and room for the bitmaps of fewer, or of all the same.
+        let present = size.min(geometry.group_count() - nr.0 / size * size);
+        [size, present].map(|groups| in_flexible_group(geometry, nr, size, groups, reserved))
+    });
+    places.flatten().collect()
 }
 
 /// In a flexible group tables follow each other: the places that the nearest known ones before and after say.
