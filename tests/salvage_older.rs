@@ -96,22 +96,60 @@ fn an_empty_filesystem_gives_way_to_the_one_that_it_was_made_over() {
     assert_all_there(&tree, &out, "below a FAT");
 }
 
-/// Of an image's files, those of which nothing lies before `end`, as debugfs says it.
-fn behind(image: &Path, tree: &Path, end: u64) -> BTreeSet<PathBuf> {
+/// Of an image's files, those of which a newer image still has the inode and all blocks, as debugfs says where they lie.
+fn left(older: &Path, tree: &Path, newer: &[u8]) -> BTreeSet<PathBuf> {
     let mut files = BTreeMap::new();
     contents(tree, &mut files);
     let paths: Vec<&Path> = files.values().map(|path| path.strip_prefix(tree).unwrap()).collect();
-    let script: String = paths.iter().map(|path| format!("imap {0:?}\nblocks {0:?}\n", path)).collect();
-    let said = String::from_utf8(debugfs(image, &script)).unwrap();
-    let block_size = header(image, "Block size:");
+    let script: String = paths.iter().map(|path| format!("imap {path:?}\nblocks {path:?}\n")).collect();
+    let said = String::from_utf8(debugfs(older, &script)).unwrap();
+    let (block, older) = (header(older, "Block size:") as usize, fs::read(older).unwrap());
+    let is_left = |nr: usize| older[nr * block..][..block] == newer[nr * block..][..block];
     let all = paths.into_iter().zip(said.split("located at block ").skip(1)).filter(|(_, said)| {
         // "82, offset 0x0b00", then a line of blocks' numbers alone, then what is said of the next.
         let (inode, rest) = said.split_once(',').unwrap();
-        let line = |line: &str| line.split_whitespace().map(str::parse).collect::<Result<Vec<u64>, _>>().ok();
+        let line = |line: &str| line.split_whitespace().map(str::parse).collect::<Result<Vec<usize>, _>>().ok();
         let data = rest.lines().skip(1).filter_map(line).flatten();
-        data.chain([inode.parse().unwrap()]).all(|nr| nr * block_size >= end)
+        data.chain([inode.parse().unwrap()]).all(is_left)
     });
     all.map(|(path, _)| path.to_owned()).collect()
+}
+
+/// A filesystem that the kernel filled: it spreads directories over the volume, and their files with them.
+fn filled(scratch: &Scratch, tree: &Path, len: u64, args: &[&str]) -> PathBuf {
+    for i in 0..600 {
+        let path = tree.join(format!("dir{}/file{i}", i % 20));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("contents of file {i}\n").repeat(1 + i % 90)).unwrap();
+    }
+    let image = scratch.sparse("older", len);
+    tool("mke2fs", &[args, &["-q", "-F", image.to_str().unwrap()]].concat());
+    let mounted = Mounted::writable(&image, "");
+    tool("cp", &[OsStr::new("-r"), tree.join(".").as_os_str(), mounted.path().as_os_str()]);
+    image
+}
+
+/// Without checksums and superblocks, and with most tables gone, the places of those left tell how many inodes each has.
+#[test]
+fn a_newer_filesystem_has_its_tables_where_most_of_the_older_s_were() {
+    let scratch = Scratch::new();
+    let tree = scratch.dir("tree");
+    let older = filled(
+        &scratch,
+        &tree,
+        128 << 20,
+        &["-t", "ext2", "-b", "1024", "-I", "128", "-N", "2400", "-O", "^resize_inode"],
+    );
+    let image = scratch.copy_of(&older, "image");
+    tool("mke2fs", &["-q", "-F", "-t", "ext2", "-b", "1024", "-I", "256", "-E", "nodiscard", image.to_str().unwrap()]);
+    let left = left(&older, &tree, &fs::read(&image).unwrap());
+    assert!(left.len() > 20, "{} of the files are not written over", left.len());
+    let out = copied(&scratch, &image);
+    let mut found = BTreeMap::new();
+    contents(&out, &mut found);
+    for path in &left {
+        assert!(found.contains_key(&fs::read(tree.join(path)).unwrap()), "{} is lost", path.display());
+    }
 }
 
 /// A server was installed anew from a smaller image: all that lies behind it is still there, and the newer one's files, too.
@@ -123,33 +161,21 @@ fn a_smaller_filesystem_with_files_was_written_over_the_head() {
     for (kind, in_partition) in [("ext4", false), ("ext3", false), ("ext4", true)] {
         let scratch = Scratch::new();
         let (tree, news) = (scratch.dir("tree"), scratch.dir("news"));
-        for i in 0..600 {
-            let path = tree.join(format!("dir{}/file{i}", i % 20));
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, format!("contents of file {i}\n").repeat(1 + i % 90)).unwrap();
-        }
         for i in 0..6 {
             fs::write(news.join(format!("news{i}")), format!("{i} of the newer\n").repeat(2000)).unwrap();
         }
-        let (older, newer) = (scratch.sparse("older", LEN), scratch.sparse("newer", NEWER));
-        let make = |image: &Path, folder: &[&str]| {
-            let args = ["-q", "-F", "-t", kind, "-b", "1024", "-O", "^flex_bg"];
-            tool("mke2fs", &[&args, folder, &[image.to_str().unwrap()]].concat());
-        };
-        make(&newer, &["-d", news.to_str().unwrap()]);
-        make(&older, &[]);
-        {
-            // The kernel spreads directories over the volume, and their files with them.
-            let mounted = Mounted::writable(&older, "");
-            tool("cp", &[OsStr::new("-r"), tree.join(".").as_os_str(), mounted.path().as_os_str()]);
-        }
-        let left = behind(&older, &tree, NEWER);
-        assert!(left.len() > 100, "{} of the older one's files are not written over", left.len());
+        let args = ["-t", kind, "-b", "1024", "-O", "^flex_bg"];
+        let older = filled(&scratch, &tree, LEN, &args);
+        let newer = scratch.sparse("newer", NEWER);
+        let folder = ["-q", "-F", "-d", news.to_str().unwrap(), newer.to_str().unwrap()];
+        tool("mke2fs", &[&args[..], &folder].concat());
         let start = if in_partition { START } else { 0 };
         let image = scratch.sparse("image", START + LEN);
         let file = File::options().write(true).open(&image).unwrap();
         file.write_all_at(&fs::read(&older).unwrap(), start).unwrap();
         file.write_all_at(&fs::read(&newer).unwrap(), start).unwrap();
+        let left = left(&older, &tree, &fs::read(&image).unwrap()[start as usize..]);
+        assert!(left.len() > 100, "{} of the older one's files are not written over", left.len());
         if in_partition {
             let table = format!("label: dos\nstart={}, size={}, type=83\n", START / 512, NEWER / 512);
             tool_fed("sfdisk", &["-q", image.to_str().unwrap()], table.as_bytes());

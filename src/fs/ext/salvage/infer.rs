@@ -12,7 +12,7 @@ use zerocopy::FromZeros;
 
 use super::super::disk::inode::Inode;
 use super::super::disk::padded;
-use super::super::disk::superblock::{DYNAMIC_REV, MAGIC, Superblock};
+use super::super::disk::superblock::{DYNAMIC_REV, GOOD_OLD_INODE_SIZE, MAGIC, Superblock};
 use super::super::evidence::Evidence;
 use super::super::feature::{
     self, CSUM_SEED, DIR_INDEX, EXT_ATTR, EXTENTS, FILETYPE, FLEX_BG, HAS_JOURNAL, HUGE_FILE, INLINE_DATA, LARGE_FILE,
@@ -36,6 +36,10 @@ const MOST_PLACED: usize = 8;
 const SAMPLE: usize = 128;
 /// Groups of a volume up to which that is done.
 const MOST_SAMPLED: u32 = 1024;
+/// Pairs near which inodes are looked for to learn their size, how far from them, and how many make sure.
+const MOST_PAIRS: usize = 256;
+const NEAR: u32 = 64;
+const FEWEST_NAMED: usize = 3;
 /// Tables that can show how all of them lie.
 const FEWEST_TABLES: usize = 3;
 
@@ -61,9 +65,13 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
     let Some(block_size) = block_size.or_else(|| vote_block_size(dirs)) else { return Ok(None) };
     let pairs = pairs(block_size, traces);
     let entries = entries(block_size, &traces.named);
-    let Some(inode_size) = vote_inode_size(&pairs, block_size) else { return Ok(None) };
     // The same places are tried with many numbers of inodes per group.
     let source: &Source = &(Arc::new(Kept::new(source.clone())) as Source);
+    let inode_size = match vote_inode_size(&pairs, block_size) {
+        None => inode_size_by_entries(source, block_size, &pairs, &entries)?,
+        voted => voted,
+    };
+    let Some(inode_size) = inode_size else { return Ok(None) };
     let base = superblock(source.len(), block_size, inode_size, dirs, &pairs);
     let sizes = possible_group_sizes(&pairs, block_size, inode_size);
     let rank = |&(per_group, agreeing): &(u32, usize)| {
@@ -193,6 +201,35 @@ fn vote_seed(pairs: &[Pair]) -> Option<u32> {
     }
     // Two wrong checksums agree by chance once in four billion times.
     votes.into_iter().filter(|&(_, count)| count > 1).max_by_key(|&(seed, count)| (count, seed)).map(|(seed, _)| seed)
+}
+
+/// The size of inodes with which the most entries lead to what they name, a little behind a directory's record: where no
+/// group has two directories.
+fn inode_size_by_entries(
+    source: &Source,
+    block_size: u64,
+    pairs: &[Pair],
+    entries: &[TypedEntry],
+) -> Result<Option<u64>, SourceGone> {
+    let mut best: Option<(usize, u64)> = None;
+    for size in (7..=block_size.trailing_zeros()).map(|shift| 1 << shift) {
+        let mut right = 0;
+        for pair in pairs.iter().take(MOST_PAIRS) {
+            let first = entries.partition_point(|&(nr, _)| nr <= pair.nr);
+            let near = entries[first..].iter().take_while(|(nr, _)| nr - pair.nr < NEAR);
+            for &(nr, kind) in near {
+                let at = pair.at.saturating_add(u64::from(nr - pair.nr) * size);
+                let Some(record) = read_whole(&**source, at, GOOD_OLD_INODE_SIZE.into())? else { continue };
+                let inode: Inode = padded(&record);
+                let found = Kind::from_mode(inode.i_mode.get().into());
+                right += usize::from(kind > 0 && found == KINDS[usize::from(kind)] && inode.i_links_count.get() > 0);
+            }
+        }
+        if right >= FEWEST_NAMED && best.is_none_or(|(most, _)| right >= most) {
+            best = Some((right, size));
+        }
+    }
+    Ok(best.map(|(_, size)| size))
 }
 
 fn fill(sb: &mut Superblock, len: u64, block_size: u64, inode_size: u16, inodes_per_group: u32, blocks_per_group: u64) {
