@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use zerocopy::FromZeros;
 
+use super::super::dir;
 use super::super::disk::inode::Inode;
 use super::super::disk::padded;
 use super::super::disk::superblock::{DYNAMIC_REV, GOOD_OLD_INODE_SIZE, MAGIC, Superblock};
@@ -20,16 +21,15 @@ use super::super::feature::{
 };
 use super::super::geometry::{Geometry, Group};
 use super::super::number::{BlockNr, GroupNr, InodeNr};
+use super::entries::{Tried, TypedEntry, entries};
 use super::record::{self, Verdict};
 use super::superblock::BLOCK_SIZES;
-use super::traces::{Dir, DirInode, Named, Traces};
+use super::traces::{Dir, DirInode, Traces};
 use super::{layout, tables};
 use crate::finding::Log;
 use crate::node::Kind;
 use crate::source::{Kept, Source, SourceGone, read_whole};
 
-/// Entries on which a supposed number of inodes per group is tried.
-const MOST_TRIED: usize = 4000;
 /// Numbers of inodes per group, the likeliest, for which all tables are placed.
 const MOST_PLACED: usize = 8;
 /// Entries on which all possible numbers are tried, with tables placed, to find the likeliest.
@@ -52,9 +52,6 @@ struct Pair {
     seed: Option<u32>,
     extents: bool,
 }
-
-/// The number that an entry names, and the type it records; 0 for none.
-type TypedEntry = (u32, u8);
 
 /// What can be said of a filesystem that has lost all its superblocks; `None` where too few directories were found.
 ///
@@ -145,17 +142,6 @@ fn pairs(block_size: u64, traces: &Traces) -> Vec<Pair> {
     pairs
 }
 
-/// Entries to try a geometry on, of all directories.
-fn entries(block_size: u64, named: &[Named]) -> Vec<TypedEntry> {
-    let bit = BLOCK_SIZES.iter().position(|size| *size == block_size).unwrap_or_default();
-    let fitting = named.iter().filter(|named| named.ends & 1 << bit != 0);
-    let mut entries: Vec<TypedEntry> = fitting.map(|named| (named.nr, named.kind)).collect();
-    entries.sort_unstable();
-    entries.dedup();
-    let step = entries.len().div_ceil(MOST_TRIED).max(1);
-    entries.into_iter().step_by(step).collect()
-}
-
 /// The distance of records per number that most neighbouring pairs show.
 fn vote_inode_size(pairs: &[Pair], block_size: u64) -> Option<u64> {
     let mut votes: BTreeMap<u64, usize> = BTreeMap::new();
@@ -169,6 +155,35 @@ fn vote_inode_size(pairs: &[Pair], block_size: u64) -> Option<u64> {
         }
     }
     votes.into_iter().max_by_key(|&(size, count)| (count, size)).map(|(size, _)| size)
+}
+
+/// The size of inodes with which the most entries lead to what they name, a little behind a directory's record: where no
+/// group has two directories.
+fn inode_size_by_entries(
+    source: &Source,
+    block_size: u64,
+    pairs: &[Pair],
+    entries: &[TypedEntry],
+) -> Result<Option<u64>, SourceGone> {
+    let mut best: Option<(usize, u64)> = None;
+    for size in (7..=block_size.trailing_zeros()).map(|shift| 1 << shift) {
+        let mut right = 0;
+        for pair in pairs.iter().take(MOST_PAIRS) {
+            let first = entries.partition_point(|&(nr, _)| nr <= pair.nr);
+            let near = entries[first..].iter().take_while(|(nr, _)| nr - pair.nr < NEAR);
+            for &(nr, kind) in near {
+                let at = pair.at.saturating_add(u64::from(nr - pair.nr) * size);
+                let Some(record) = read_whole(&**source, at, GOOD_OLD_INODE_SIZE.into())? else { continue };
+                let inode: Inode = padded(&record);
+                let found = Kind::from_mode(inode.i_mode.get().into());
+                right += usize::from(dir::block::kind(kind) == Some(found) && inode.i_links_count.get() > 0);
+            }
+        }
+        if right >= FEWEST_NAMED && best.is_none_or(|(most, _)| right >= most) {
+            best = Some((right, size));
+        }
+    }
+    Ok(best.map(|(_, size)| size))
 }
 
 /// A superblock with everything that does not depend on the number of inodes per group.
@@ -201,35 +216,6 @@ fn vote_seed(pairs: &[Pair]) -> Option<u32> {
     }
     // Two wrong checksums agree by chance once in four billion times.
     votes.into_iter().filter(|&(_, count)| count > 1).max_by_key(|&(seed, count)| (count, seed)).map(|(seed, _)| seed)
-}
-
-/// The size of inodes with which the most entries lead to what they name, a little behind a directory's record: where no
-/// group has two directories.
-fn inode_size_by_entries(
-    source: &Source,
-    block_size: u64,
-    pairs: &[Pair],
-    entries: &[TypedEntry],
-) -> Result<Option<u64>, SourceGone> {
-    let mut best: Option<(usize, u64)> = None;
-    for size in (7..=block_size.trailing_zeros()).map(|shift| 1 << shift) {
-        let mut right = 0;
-        for pair in pairs.iter().take(MOST_PAIRS) {
-            let first = entries.partition_point(|&(nr, _)| nr <= pair.nr);
-            let near = entries[first..].iter().take_while(|(nr, _)| nr - pair.nr < NEAR);
-            for &(nr, kind) in near {
-                let at = pair.at.saturating_add(u64::from(nr - pair.nr) * size);
-                let Some(record) = read_whole(&**source, at, GOOD_OLD_INODE_SIZE.into())? else { continue };
-                let inode: Inode = padded(&record);
-                let found = Kind::from_mode(inode.i_mode.get().into());
-                right += usize::from(kind > 0 && found == KINDS[usize::from(kind)] && inode.i_links_count.get() > 0);
-            }
-        }
-        if right >= FEWEST_NAMED && best.is_none_or(|(most, _)| right >= most) {
-            best = Some((right, size));
-        }
-    }
-    Ok(best.map(|(_, size)| size))
 }
 
 fn fill(sb: &mut Superblock, len: u64, block_size: u64, inode_size: u16, inodes_per_group: u32, blocks_per_group: u64) {
@@ -380,117 +366,4 @@ fn inodes_used(source: &Source, geometry: &Geometry, nr: GroupNr, last: u32) -> 
         used += per_block;
     }
     Ok(used.min(geometry.inodes_per_group))
-}
-
-/// The kinds that an entry's type stands for.
-const KINDS: [Kind; 8] = [
-    Kind::Unknown,
-    Kind::File,
-    Kind::Directory,
-    Kind::CharDevice,
-    Kind::BlockDevice,
-    Kind::Fifo,
-    Kind::Socket,
-    Kind::Symlink,
-];
-
-/// Entries on which a geometry is tried, and what lies where they were looked for so far.
-struct Tried<'s> {
-    source: &'s Source,
-    /// By number.
-    entries: &'s [TypedEntry],
-    found: HashMap<(u64, u32), Found>,
-}
-
-/// What lies where an entry leads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Found {
-    /// Nothing is left to tell.
-    Nothing,
-    /// No inode.
-    Garbage,
-    /// An inode that was never used.
-    Unused,
-    /// An inode of this kind, in use or deleted.
-    Used(Kind),
-}
-
-/// To what the entries lead.
-#[derive(Default)]
-struct Counted {
-    /// Inodes of the kind that the entry says.
-    right: usize,
-    /// Sound inodes of another kind.
-    wrong: usize,
-    /// No inodes, or no place.
-    garbage: usize,
-}
-
-impl Counted {
-    /// True if hardly a sound inode speaks against the place; damaged ones say little.
-    fn bear_it_out(&self) -> bool {
-        self.right * 10 >= (self.right + self.wrong) * 9 && self.right >= self.wrong + self.garbage
-    }
-}
-
-impl<'s> Tried<'s> {
-    fn on(source: &'s Source, entries: &'s [TypedEntry]) -> Self {
-        Tried { source, entries, found: HashMap::new() }
-    }
-
-    /// The entries of one group.
-    fn of_group(&self, geometry: &Geometry, group: GroupNr) -> &'s [TypedEntry] {
-        let first = |group: GroupNr| self.entries.partition_point(|&(nr, _)| nr < geometry.inode_at(group, 0).0);
-        &self.entries[first(group)..first(GroupNr(group.0 + 1))]
-    }
-
-    fn has_entries(&self, geometry: &Geometry, group: GroupNr) -> bool {
-        !self.of_group(geometry, group).is_empty()
-    }
-
-    /// To what the entries (of one group) lead.
-    fn count(&mut self, geometry: &Geometry, group: Option<GroupNr>) -> Result<Counted, SourceGone> {
-        let mut counted = Counted::default();
-        let entries = group.map_or(self.entries, |group| self.of_group(geometry, group));
-        for &(nr, kind) in entries {
-            let Some(offset) = geometry.inode_offset(InodeNr(nr)) else {
-                counted.garbage += 1;
-                continue;
-            };
-            let found = match self.found.get(&(offset, nr)) {
-                Some(found) => *found,
-                None => {
-                    let found = found_at(self.source, geometry, InodeNr(nr), offset)?;
-                    self.found.insert((offset, nr), found);
-                    found
-                }
-            };
-            match found {
-                Found::Used(found) if kind == 0 || found == KINDS[usize::from(kind)] => counted.right += 1,
-                Found::Used(_) | Found::Unused => counted.wrong += 1,
-                Found::Garbage => counted.garbage += 1,
-                Found::Nothing => {}
-            }
-        }
-        Ok(counted)
-    }
-}
-
-/// What lies at `offset`, where inode `nr` is supposed to be.
-fn found_at(source: &Source, geometry: &Geometry, nr: InodeNr, offset: u64) -> Result<Found, SourceGone> {
-    let Some(bytes) = read_whole(&**source, offset, geometry.inode_size as usize)? else { return Ok(Found::Nothing) };
-    let inode: Inode = padded(&bytes);
-    let sound = match record::judge(geometry, nr, &bytes) {
-        Verdict::Blank => return Ok(Found::Nothing),
-        Verdict::Proved => true,
-        Verdict::Plausible => !geometry.has_checksums() && record::faults(geometry, &bytes) == 0,
-        _ => false,
-    };
-    // A deleted inode keeps its kind, and stale blocks of names its name.
-    let was_used = inode.i_links_count.get() > 0 || inode.i_dtime.get() != 0;
-    Ok(match (sound, was_used) {
-        (false, _) => Found::Garbage,
-        (true, false) => Found::Unused,
-        (true, true) => Found::Used(Kind::from_mode(inode.i_mode.get().into())),
-    })
 }

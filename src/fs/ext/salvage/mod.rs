@@ -16,6 +16,7 @@ mod descriptors;
 mod detached;
 mod directories;
 mod displaced;
+mod entries;
 mod foreign;
 mod generation;
 mod hashed;
