@@ -40,6 +40,8 @@ const MOST_SAMPLED: u32 = 1024;
 const MOST_PAIRS: usize = 256;
 const NEAR: u32 = 64;
 const FEWEST_NAMED: usize = 3;
+/// Groups of a flexible group, unless `mke2fs` is told otherwise.
+const USUAL_FLEX_SIZE: u32 = 16;
 /// Tables that can show how all of them lie.
 const FEWEST_TABLES: usize = 3;
 
@@ -258,7 +260,8 @@ fn most_common(values: impl Iterator<Item = u64>) -> usize {
     counts.into_values().max().unwrap_or_default()
 }
 
-/// The geometry with `per_group` inodes per group, its tables placed by the pairs, and behind each other from there on.
+/// The geometry with `per_group` inodes per group, its tables placed by the pairs, the others in one line with those of
+/// their flexible group, or behind each other.
 fn supposed(len: u64, base: &Superblock, per_group: u32, pairs: &[Pair]) -> Option<(Geometry, Superblock)> {
     let mut sb = *base;
     let block_size = 1024u64 << sb.s_log_block_size.get();
@@ -275,24 +278,55 @@ fn supposed(len: u64, base: &Superblock, per_group: u32, pairs: &[Pair]) -> Opti
     let mut before: Option<BlockNr> = None;
     for nr in 0..geometry.group_count() {
         let behind = before.map(|table| table.0 + geometry.inode_table_blocks());
-        let behind = behind.and_then(|next| geometry.blocks_on_volume(next, geometry.inode_table_blocks()));
-        before = tables.get(&nr).copied().or(behind);
+        let next = along_flexible_group(&geometry, &tables, nr).or(behind);
+        before = next.and_then(|next| geometry.blocks_on_volume(next, geometry.inode_table_blocks()));
         geometry.groups.push(Group { inode_table: before, inodes_used: per_group, ..Group::default() });
     }
     Some((geometry, sb))
 }
 
-/// True where half of the tables lie by the rules of layout: in their own groups at one place, or where those of flexible
-/// groups are. Those of a wrong number of inodes hardly do. With checksums, entries that lead to proved inodes tell more.
-fn is_regular(geometry: &Geometry, tables: &HashMap<u32, BlockNr>) -> bool {
-    if geometry.has_checksums() || tables.len() < FEWEST_TABLES {
-        return false;
-    }
-    let own = tables.iter().filter(|(nr, table)| geometry.group_of_block(**table).0 == **nr);
-    let at_one_place = most_common(own.map(|(nr, table)| table.0 - geometry.group_start(GroupNr(*nr)).0));
-    let flexible =
-        tables.iter().filter(|(nr, table)| layout::is_in_flexible_group(geometry, GroupNr(**nr), **table)).count();
-    at_one_place.max(flexible) * 2 >= tables.len()
+/// Where a group's table begins if those of a flexible group of the usual size follow each other, as the nearest of it
+/// says; in its own place where it is known itself.
+fn along_flexible_group(geometry: &Geometry, tables: &BTreeMap<u32, BlockNr>, nr: u32) -> Option<u64> {
+    let first = nr / USUAL_FLEX_SIZE * USUAL_FLEX_SIZE;
+    let of_group = tables.range(first..first.saturating_add(USUAL_FLEX_SIZE));
+    let (&known, table) = of_group.min_by_key(|(known, _)| (known.abs_diff(nr), **known))?;
+    let between = u64::from(known.abs_diff(nr)) * geometry.inode_table_blocks();
+    if known <= nr { table.0.checked_add(between) } else { table.0.checked_sub(between) }
+}
+
+/// True where tables lie by the rules of layout, as those of a wrong number of inodes hardly do: in their own groups at one
+/// place, or in flexible groups. With checksums, entries that lead to proved inodes tell more.
+fn is_regular(geometry: &Geometry, tables: &BTreeMap<u32, BlockNr>) -> bool {
+    let tables = || tables.iter().map(|(&nr, &table)| (GroupNr(nr), table));
+    !geometry.has_checksums() && (are_at_one_place(geometry, tables()) || are_in_flexible_groups(geometry, tables()))
+}
+
+/// True where nearly all tables lie in their own groups, at one place in those with a copy of the superblock and at one in
+/// those without.
+fn are_at_one_place(geometry: &Geometry, tables: impl Iterator<Item = (GroupNr, BlockNr)> + Clone) -> bool {
+    let own = tables.clone().filter(|(nr, table)| geometry.group_of_block(*table) == *nr);
+    let agreeing = |with_copy: bool| {
+        let alike = own.clone().filter(|(nr, _)| geometry.has_superblock(*nr) == with_copy);
+        match most_common(alike.map(|(nr, table)| table.0 - geometry.group_start(nr).0)) {
+            // One agrees with itself.
+            1 => 0,
+            agreeing => agreeing,
+        }
+    };
+    are_most(agreeing(true) + agreeing(false), tables.count())
+}
+
+/// True where nearly all tables lie where flexible groups have them, but those of the first: before them any number of
+/// blocks may be reserved.
+fn are_in_flexible_groups(geometry: &Geometry, tables: impl Iterator<Item = (GroupNr, BlockNr)>) -> bool {
+    let later: Vec<_> = tables.filter(|(_, table)| geometry.group_of_block(*table) != GroupNr(0)).collect();
+    let placed = later.iter().filter(|(nr, table)| layout::is_in_flexible_group(geometry, *nr, *table)).count();
+    are_most(placed, later.len())
+}
+
+fn are_most(count: usize, all: usize) -> bool {
+    count >= FEWEST_TABLES && count * 4 >= all * 3
 }
 
 /// Places again the groups whose place was only supposed, where the rules of layout or the entries object; `by_contents`
@@ -331,7 +365,7 @@ fn place_rest(
 }
 
 /// The place of each group's table that most of its pairs say.
-fn tables_by_pairs(geometry: &Geometry, pairs: &[Pair]) -> HashMap<u32, BlockNr> {
+fn tables_by_pairs(geometry: &Geometry, pairs: &[Pair]) -> BTreeMap<u32, BlockNr> {
     let mut votes: HashMap<u32, BTreeMap<u64, usize>> = HashMap::new();
     for pair in pairs {
         let (group, index) = geometry.group_of_inode(InodeNr(pair.nr));
