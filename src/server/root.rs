@@ -62,8 +62,14 @@ pub(super) fn find(server: &Server, progress: &dyn Progress) -> Result<Option<Ro
 
 /// True for a filesystem without files that was made over one of which something is left.
 fn is_empty_over_older(server: &Server, index: usize) -> Result<bool, SourceGone> {
-    let is_over_older = server.disk.volumes.get(index + 1).is_some_and(|next| next.is_older);
-    let Some(fs) = server.volume(index).fs().filter(|_| is_over_older) else { return Ok(false) };
+    if !server.disk.volumes.get(index + 1).is_some_and(|next| next.is_older) {
+        return Ok(false);
+    }
+    let fs = match &server.volume(index).content {
+        Content::FileSystem(fs) => fs,
+        Content::Known(known) => return Ok(known.is_empty),
+        _ => return Ok(false),
+    };
     let Some(root) = fs.node(fs.root())? else { return Ok(false) };
     let mut is_empty = true;
     fs.entries(&root, &mut |entry| {

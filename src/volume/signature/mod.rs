@@ -67,6 +67,9 @@ pub struct Signature {
     /// Bytes that were written when it was made: of what was on the volume before, these are lost.
     #[serde(skip)]
     pub written: Spans,
+    /// Its header counts no files, as after it was made.
+    #[serde(skip)]
+    pub is_empty: bool,
     /// Commands to try next, with `DEVICE` for the volume as a device, `IMAGE` for the file; none of them writes to it.
     pub advice: &'static [&'static str],
 }
@@ -92,6 +95,7 @@ impl Signature {
             facts: Vec::new(),
             inside: Vec::new(),
             written: Spans::new(),
+            is_empty: false,
             advice,
         }
     }

@@ -6,6 +6,8 @@ use crate::source::{Source, SourceGone, read_whole};
 
 const ADVICE: &[&str] = &["mount -t xfs -o ro,norecovery,nouuid DEVICE /mnt", "xfs_repair -n DEVICE"];
 
+/// The root directory, and the bitmap and the summary of a real-time section.
+const OWN_INODES: u64 = 3;
 /// More allocation groups than a volume has that anybody makes; they have 16 MiB and more.
 const MOST_GROUPS: u64 = 1 << 20;
 
@@ -23,10 +25,16 @@ pub(super) fn probe(source: &Source) -> Result<Option<Signature>, SourceGone> {
     found.label = label(&sb[108..120]);
     found.facts.push(("version", (be16(&sb, 100).unwrap_or(0) & 0xf).to_string()));
     found.written = written(&sb, block_size).unwrap_or_default();
+    found.is_empty = is_empty(&sb).unwrap_or_default();
     if be64(&sb, 48) == Some(0) {
         found.facts.push(("log", "on another device".into()));
     }
     Ok(Some(found))
+}
+
+/// True where no more inodes are counted as used than those that `mkfs.xfs` makes. Counted when the volume is unmounted.
+fn is_empty(sb: &[u8]) -> Option<bool> {
+    Some(be64(sb, 128)?.checked_sub(be64(sb, 136)?)? <= OWN_INODES)
 }
 
 /// What `mkfs.xfs` writes: the headers of every allocation group (superblock, `xfs_agf`, `xfs_agi`, `xfs_agfl`), the
