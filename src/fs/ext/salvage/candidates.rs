@@ -105,7 +105,7 @@ fn leads_to_inodes(source: &Source, place: &Elsewhere) -> Result<bool, SourceGon
     let window: Source = Arc::new(Window::new(source.clone(), place.span));
     let whole: Source = Arc::new(Headless::new(window, place.missing()));
     match of_superblock(&*whole, place.sb, Copy::Primary)? {
-        Some(evidence) => trial::leads_to_tables(&whole, &evidence.geometry),
+        Some(evidence) => Ok(!trial::is_gone(&whole, &evidence.geometry)?),
         None => Ok(false),
     }
 }

@@ -73,44 +73,55 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
     let Some(inode_size) = inode_size else { return Ok(None) };
     let base = superblock(source.len(), block_size, inode_size, dirs, &pairs);
     let sizes = possible_group_sizes(&pairs, block_size, inode_size);
+    let Some((mut geometry, superblock)) = best_fitting(source, &base, &sizes, &pairs, &entries)? else {
+        return Ok(None);
+    };
+    geometry.inferred = true;
+    let last = entries.iter().map(|&(nr, _)| nr).chain(pairs.iter().map(|pair| pair.nr)).max().unwrap_or_default();
+    for nr in 0..geometry.group_count() {
+        geometry.groups[nr as usize].inodes_used = inodes_used(source, &geometry, GroupNr(nr), last)?;
+    }
+    let placed = geometry.groups.iter().filter(|group| group.inode_table.is_some()).count();
+    let decisions = vec![format!(
+        "no superblock was found; from {} directories found by content: blocks of {} bytes, inodes of {}, {} of them in each of {} groups, {placed} of which have a known inode table",
+        pairs.len(),
+        geometry.block_size,
+        geometry.inode_size,
+        geometry.inodes_per_group,
+        geometry.groups.len(),
+    )];
+    Ok(Some(Evidence { superblock, geometry, sound: false, log: Log::new(), decisions }))
+}
+
+/// The geometry with that one of the possible numbers of inodes per group for which the most speaks.
+fn best_fitting(
+    source: &Source,
+    base: &Superblock,
+    sizes: &[(u32, usize)],
+    pairs: &[Pair],
+    entries: &[TypedEntry],
+) -> Result<Option<(Geometry, Superblock)>, SourceGone> {
+    let supposed = |per_group: u32| supposed(source.len(), base, per_group, pairs);
     let rank = |&(per_group, agreeing): &(u32, usize)| {
-        let Some((geometry, _)) = supposed(source.len(), &base, per_group, &pairs) else { return Ok(None) };
-        let regular = is_regular(&geometry, &tables_by_pairs(&geometry, &pairs));
-        Ok(Some((regular, leading(source, geometry, &entries)?, agreeing, per_group)))
+        let Some((geometry, _)) = supposed(per_group) else { return Ok(None) };
+        let regular = is_regular(&geometry, &tables_by_pairs(&geometry, pairs));
+        Ok(Some((regular, leading(source, geometry, entries)?, agreeing, per_group)))
     };
     let ranked: Vec<Option<_>> = sizes.par_iter().map(rank).collect::<Result<_, SourceGone>>()?;
     let mut ranked: Vec<_> = ranked.into_iter().flatten().collect();
     ranked.sort_unstable_by_key(|rank| std::cmp::Reverse(*rank));
-    // Only the right size lets the rules of layout find the tables without directories, too.
-    let mut tried = Tried::on(source, &entries);
-    let mut best: Option<((bool, usize), Geometry, Superblock)> = None;
+    // Only the right number lets the rules of layout find the tables without directories, too.
+    let mut tried = Tried::on(source, entries);
+    let mut best: Option<((bool, usize), (Geometry, Superblock))> = None;
     for (regular, _, _, per_group) in ranked.into_iter().take(MOST_PLACED) {
-        let Some((mut geometry, sb)) = supposed(source.len(), &base, per_group, &pairs) else { continue };
+        let Some((mut geometry, sb)) = supposed(per_group) else { continue };
         place_rest(source, &mut geometry, &mut tried, true)?;
         let speaks_for = (regular, tried.count(&geometry, None)?.right);
-        if best.as_ref().is_none_or(|(most, ..)| speaks_for > *most) {
-            best = Some((speaks_for, geometry, sb));
+        if best.as_ref().is_none_or(|(most, _)| speaks_for > *most) {
+            best = Some((speaks_for, (geometry, sb)));
         }
     }
-    if let Some((_, geometry, _)) = &mut best {
-        geometry.inferred = true;
-        let last = entries.iter().map(|&(nr, _)| nr).chain(pairs.iter().map(|pair| pair.nr)).max().unwrap_or_default();
-        for nr in 0..geometry.group_count() {
-            geometry.groups[nr as usize].inodes_used = inodes_used(source, geometry, GroupNr(nr), last)?;
-        }
-    }
-    Ok(best.map(|(_, geometry, superblock)| {
-        let placed = geometry.groups.iter().filter(|group| group.inode_table.is_some()).count();
-        let decisions = vec![format!(
-            "no superblock was found; from {} directories found by content: blocks of {} bytes, inodes of {}, {} of them in each of {} groups, {placed} of which have a known inode table",
-            pairs.len(),
-            geometry.block_size,
-            geometry.inode_size,
-            geometry.inodes_per_group,
-            geometry.groups.len(),
-        )];
-        Evidence { superblock, geometry, sound: false, log: Log::new(), decisions }
-    }))
+    Ok(best.map(|(_, fit)| fit))
 }
 
 /// How many entries lead to what they name, in a geometry that pairs alone place: of a sample, once the rest is placed.

@@ -171,16 +171,6 @@ pub fn misleads(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone
     Ok(!tables_are_apart(geometry) || tables.right <= tables.wrong + tables.untold)
 }
 
-/// True where more inode tables bear out their place than speak against it. Without checksums tables that hold no
-/// directory's inode do neither.
-///
-/// # Errors
-/// When the source is gone.
-pub fn leads_to_tables(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
-    let tables = Tables::count(source, geometry, (0..geometry.group_count()).take(MOST_LOOKED_AT))?;
-    Ok(tables_are_apart(geometry) && tables.right > tables.wrong)
-}
-
 /// True where more inode tables are gone from where the geometry has them than are there. Those of which nothing tells
 /// whose they are, as without checksums those that have no directories, count for neither.
 ///
