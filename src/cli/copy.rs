@@ -32,17 +32,17 @@ use crate::volume::signature::Role;
 /// Copy files out, hashed, with a manifest that proves what was copied
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without a PATH everything is copied: the root filesystem to the top of the destination, the other volumes where the
-server's own fstab mounts them, what nothing places to #volumes/p3. A PATH is one of the server's own, with everything
+Without a PATH everything is copied: the root filesystem to the top of the destination, the other volumes where the \
+server's own fstab mounts them, what nothing places to #volumes/p3. A PATH is one of the server's own, with everything \
 below it, or a glob ('/home/*/.ssh').
 
-A file appears under its final name only when it is complete. What stands there already is never replaced unless
---overwrite is given. Run the same command again to go on with what is missing, also inside a large file (--resume says
-the same). A WebDAV server can not be sent the rest of a file: there the file in flight is begun anew. A tar archive
-can not be gone on with at all: FILE must not exist, and one that broke off has no end. offmount's own files
+A file appears under its final name only when it is complete. What stands there already is never replaced unless \
+--overwrite is given. Run the same command again to go on with what is missing, also inside a large file (--resume says \
+the same). A WebDAV server can not be sent the rest of a file: there the file in flight is begun anew. A tar archive \
+can not be gone on with at all: FILE must not exist, and one that broke off has no end. offmount's own files \
 (manifest.jsonl, B3SUMS) go to .offmount in the destination.
 
-With --only-doomed a temporary copy of each volume's metadata (in TMPDIR) is repaired first. Run the same command without
+With --only-doomed a temporary copy of each volume's metadata (in TMPDIR) is repaired first. Run the same command without \
 it afterwards to bring out the rest.
 
 Exit status: 0 all complete; 1 something is partial, doubtful, skipped or missing, each named; 2 could not run.

@@ -18,7 +18,7 @@ use crate::report::export::{Export, Format, hashdeep_can_list};
 /// Write a list of files in a form that examiners' tools read
 #[derive(Args, Debug)]
 #[command(after_help = "\
-IMAGE may also be the destination of a copy, or its manifest: then the list is of what was copied, with its hashes. Of a
+IMAGE may also be the destination of a copy, or its manifest: then the list is of what was copied, with its hashes. Of a \
 disk it is what would be copied; where each file lies on it is told too, but nothing is hashed.
 
 Exit status: 0 everything is listed; 1 some paths are not, and how many is said; 2 could not run.

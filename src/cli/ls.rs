@@ -19,9 +19,9 @@ use crate::server::{Listed, Resolved, link_target};
 /// List directories, in order of name
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Names that begin with a dot are listed like all others. On a terminal, control characters, backslashes and bytes that
-are not UTF-8 are shown escaped (\\n, \\033, \\377); elsewhere names are written as they are. Times are in UTC unless
---timezone says otherwise. In a long listing, how far a file can be trusted stands before its name, where it is not
+Names that begin with a dot are listed like all others. On a terminal, control characters, backslashes and bytes that \
+are not UTF-8 are shown escaped (\\n, \\033, \\377); elsewhere names are written as they are. Times are in UTC unless \
+--timezone says otherwise. In a long listing, how far a file can be trusted stands before its name, where it is not \
 intact: journal, renamed, unproven, partial, doubtful. Owners and groups are numbers.
 
 Exit status: 0 done; 1 something asked for is missing or damaged; 2 could not run.

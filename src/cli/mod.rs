@@ -48,7 +48,7 @@ Exit status:
   check                       as fsck: 0 clean; 4 damage found; 8 could not finish; 16 usage (4 and 8 add up)
   any                         130 interrupted
 
-IMAGE is a disk image or a block device; nothing is ever written to it. PATH is one of the server's own paths
+IMAGE is a disk image or a block device; nothing is ever written to it. PATH is one of the server's own paths \
 (/etc/fstab), followed over its mounts (bind mounts too) and symbolic links; p2:/etc/fstab names a volume explicitly.
 
 Example:

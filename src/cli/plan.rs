@@ -29,7 +29,7 @@ const PIECE: usize = 1 << 20;
 /// Show what a copy would bring out, in order of worth, how long it takes, and what will not fit in the time
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Files are grouped by what they are on a server: keys, configuration, databases with their logs, mail, people's files, web
+Files are grouped by what they are on a server: keys, configuration, databases with their logs, mail, people's files, web \
 sites, ... `offmount copy --order worth --deadline 20h` copies in this order and stops in time.
 
 The rate is that of reading and hashing a part of the files now; the way to the destination may be slower: say --rate then.

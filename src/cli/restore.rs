@@ -15,9 +15,9 @@ use crate::report::restore::{RestoredRecord, summary};
 /// Give a copy back what a place on its way could not hold: owners, modes, times, attributes, links
 #[derive(Args, Debug)]
 #[command(after_help = "\
-For files that went through a place that keeps contents only (an object store, WebDAV) and were downloaded to DIR. The
-manifest says what they were: owner, mode, times, extended attributes and ACLs are restored, missing directories, symbolic
-links, pipes and devices are made, and hard links become hard links again. Contents are not touched; a copy of a hard link
+For files that went through a place that keeps contents only (an object store, WebDAV) and were downloaded to DIR. The \
+manifest says what they were: owner, mode, times, extended attributes and ACLs are restored, missing directories, symbolic \
+links, pipes and devices are made, and hard links become hard links again. Contents are not touched; a copy of a hard link \
 makes way only if its hash is the recorded one. Owners and devices need root.
 
 Exit status: 0 everything is as the manifest says; 1 something could not be restored, each is named; 2 could not run.

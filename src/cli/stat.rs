@@ -18,7 +18,7 @@ use crate::server::{Resolved, link_target};
 /// Show everything that is known of a file: inode, all times, extents, attributes, ACLs, trust
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Extents are shown as offsets on the disk and within the volume, in bytes, so that dd or a hex editor finds them.
+Extents are shown as offsets on the disk and within the volume, in bytes, so that dd or a hex editor finds them. \
 Symbolic links are not followed.
 
 Exit status: 0 done; 1 something asked for is missing or damaged; 2 could not run.

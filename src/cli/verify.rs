@@ -21,7 +21,7 @@ use crate::sink::url::To;
 /// Read a copy again and compare it with its manifest
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A copy on another machine is hashed there where that is possible (b3sum or sha256sum over ssh, ETags of stores), else read
+A copy on another machine is hashed there where that is possible (b3sum or sha256sum over ssh, ETags of stores), else read \
 back. With --manifest it is the image that is read: what the manifest says of the copy is proved against its source.
 
 Exit status: 0 everything is as the manifest says; 1 something differs, each difference is named; 2 could not run.

@@ -18,7 +18,7 @@ use crate::report::text::count;
 /// Check that nothing in a run's log (--log) was changed or left out
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Every line of a log holds the hash of all before it. A log that is whole was not changed in its middle; that it was not made
+Every line of a log holds the hash of all before it. A log that is whole was not changed in its middle; that it was not made \
 anew, or cut off between two runs, only a signature (--log-sign) tells.
 
 Exit status: 0 whole, and signed by this key if one is given; 1 not; 2 could not run.

@@ -37,19 +37,19 @@ const UNFINISHED: u8 = 8;
 /// Say what is wrong with filesystems, what it costs, and what a repair would do
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Nothing is written: what fsck would change is only named. The state checked is the one after the journal was replayed in
+Nothing is written: what fsck would change is only named. The state checked is the one after the journal was replayed in \
 memory. `offmount explain CODE` says what a finding means.
 
-With --affected, nothing is checked: the files are listed whose contents, or whose directory's entries, lie on parts of
-the disk that can not be read: what --mapfile does not call finished, and what lies past the end of a cut image. A PATH
+With --affected, nothing is checked: the files are listed whose contents, or whose directory's entries, lie on parts of \
+the disk that can not be read: what --mapfile does not call finished, and what lies past the end of a cut image. A PATH \
 limits the list.
 
-With --preview-repair, e2fsck, fsck.fat or fsck.exfat repairs a sparse copy of each volume in the folder for temporary
-files (TMPDIR); the disk is not touched. Contents of files nothing speaks against are left out of the copy. A repair that
-crashes on the copy, or does not end, would do so on the disk. `offmount copy --only-doomed` brings out what it would
+With --preview-repair, e2fsck, fsck.fat or fsck.exfat repairs a sparse copy of each volume in the folder for temporary \
+files (TMPDIR); the disk is not touched. Contents of files nothing speaks against are left out of the copy. A repair that \
+crashes on the copy, or does not end, would do so on the disk. `offmount copy --only-doomed` brings out what it would \
 destroy.
 
-Exit status, as fsck: 0 clean; 4 damage found; 8 could not finish; 12 both; 16 usage. With --preview-repair: 0 it would
+Exit status, as fsck: 0 clean; 4 damage found; 8 could not finish; 12 both; 16 usage. With --preview-repair: 0 it would \
 change nothing, or only pack directories anew; 4 it would change something; 8 it is not installed, crashes, or does not end.
 
 Example:

@@ -28,7 +28,7 @@ const CHUNK: usize = 4096;
 /// Find files below paths, by name, kind, size, time, owner or trust
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without a PATH everything on the disk is searched: the server's own paths, then the volumes that its fstab does not
+Without a PATH everything on the disk is searched: the server's own paths, then the volumes that its fstab does not \
 mount, as p3:/path. All conditions given must hold. Times are in UTC.
 
 Exit status: 0 done; 1 something asked for is missing or damaged; 2 could not run.
