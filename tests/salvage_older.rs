@@ -3,26 +3,12 @@
 mod common;
 mod salvaging;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 
-use common::{Mounted, Scratch, debugfs, tool, tool_fed};
-use salvaging::{assert_all_there, copied, header, tree, trusts, volume};
-
-/// Files below `out`, wherever they are, by contents.
-fn contents(out: &Path, found: &mut BTreeMap<Vec<u8>, PathBuf>) {
-    for entry in fs::read_dir(out).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            contents(&path, found);
-        } else {
-            found.insert(fs::read(&path).unwrap(), path);
-        }
-    }
-}
+use common::{Scratch, tool, tool_fed};
+use salvaging::{assert_all_there, contents, copied, filled, left, tree, trusts, volume};
 
 #[test]
 fn mkfs_was_run_over_a_volume() {
@@ -94,39 +80,6 @@ fn an_empty_filesystem_gives_way_to_the_one_that_it_was_made_over() {
     tool("mkfs.fat", &[path]);
     let out = copied(&scratch, &image);
     assert_all_there(&tree, &out, "below a FAT");
-}
-
-/// Of an image's files, those of which a newer image still has the inode and all blocks, as debugfs says where they lie.
-fn left(older: &Path, tree: &Path, newer: &[u8]) -> BTreeSet<PathBuf> {
-    let mut files = BTreeMap::new();
-    contents(tree, &mut files);
-    let paths: Vec<&Path> = files.values().map(|path| path.strip_prefix(tree).unwrap()).collect();
-    let script: String = paths.iter().map(|path| format!("imap {path:?}\nblocks {path:?}\n")).collect();
-    let said = String::from_utf8(debugfs(older, &script)).unwrap();
-    let (block, older) = (header(older, "Block size:") as usize, fs::read(older).unwrap());
-    let is_left = |nr: usize| older[nr * block..][..block] == newer[nr * block..][..block];
-    let all = paths.into_iter().zip(said.split("located at block ").skip(1)).filter(|(_, said)| {
-        // "82, offset 0x0b00", then a line of blocks' numbers alone, then what is said of the next.
-        let (inode, rest) = said.split_once(',').unwrap();
-        let line = |line: &str| line.split_whitespace().map(str::parse).collect::<Result<Vec<usize>, _>>().ok();
-        let data = rest.lines().skip(1).filter_map(line).flatten();
-        data.chain([inode.parse().unwrap()]).all(is_left)
-    });
-    all.map(|(path, _)| path.to_owned()).collect()
-}
-
-/// A filesystem that the kernel filled: it spreads directories over the volume, and their files with them.
-fn filled(scratch: &Scratch, tree: &Path, len: u64, args: &[&str]) -> PathBuf {
-    for i in 0..600 {
-        let path = tree.join(format!("dir{}/file{i}", i % 20));
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, format!("contents of file {i}\n").repeat(1 + i % 90)).unwrap();
-    }
-    let image = scratch.sparse("older", len);
-    tool("mke2fs", &[args, &["-q", "-F", image.to_str().unwrap()]].concat());
-    let mounted = Mounted::writable(&image, "");
-    tool("cp", &[OsStr::new("-r"), tree.join(".").as_os_str(), mounted.path().as_os_str()]);
-    image
 }
 
 /// Without checksums and superblocks, and with most tables gone, the places of those left tell how many inodes each has.

@@ -427,6 +427,11 @@ fn read_target(content: &Content<'_>, record: &mut Record) -> Result<Vec<u8>, Ha
         return Err(Failure::Refused("its target is longer than any link's".into()).into());
     };
     note_lost(record, &lost);
+    // POSIX has neither in a link.
+    if target.is_empty() || target.contains(&0) {
+        let why = if lost.is_empty() { "its target is empty, or holds a byte of zero" } else { "its target is lost" };
+        return Err(Failure::Refused(why.into()).into());
+    }
     Ok(target)
 }
 

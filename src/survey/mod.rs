@@ -5,10 +5,12 @@
 mod divide;
 mod identify;
 mod mounted;
+mod older;
 mod open;
 mod search;
 
 pub use mounted::{Mounted, mounted};
+pub use older::DISK as OLDER_DISK;
 pub use open::{OpenError, Opened, SourceOptions, open_source};
 
 use std::path::Path;
@@ -18,9 +20,9 @@ use rayon::prelude::*;
 
 use crate::bytes::Span;
 use crate::finding::Log;
-use crate::fs::{DRIVERS, Driver, FileSystem, Members, OpenOptions, Sniffed};
+use crate::fs::{FileSystem, OpenOptions, Sniffed};
 use crate::progress::Progress;
-use crate::source::{Source, SourceGone, Unreadable, Window};
+use crate::source::{Source, SourceGone, Window};
 use crate::volume::signature::{self, Role, Signature};
 use crate::volume::{Partition, Table};
 use divide::{Place, divide};
@@ -53,13 +55,15 @@ pub struct Disk {
     pub volumes: Vec<Volume>,
     /// What is wrong with the table. What is wrong with a filesystem stands in its own log.
     pub log: Log,
+    /// What was decided about the disk as it was before a smaller image was written over its beginning, one sentence each.
+    pub older: Vec<String>,
 }
 
 /// A partition, or the whole disk where it has none.
 pub struct Volume {
     /// `p2`; `disk` for a filesystem on the whole disk, `@OFFSET` for one at an offset (given or found). A volume inside
-    /// another: `p2.md` (the data of a mirror), `p3.vg0-root` (a logical volume). `p2.old`: what was on `p2` before an
-    /// empty filesystem was made over it.
+    /// another: `p2.md` (the data of a mirror), `p3.vg0-root` (a logical volume). `p2.old`: what was on `p2` before another
+    /// filesystem was made over it; `disk.old.p2`: the second partition of the disk before an image was written over it.
     pub name: String,
     /// The bytes of the disk it spans; may reach past the end of a truncated image.
     pub span: Span,
@@ -180,7 +184,7 @@ pub fn survey(source: Source, options: &SurveyOptions, progress: &dyn Progress) 
         let Place { name, span, .. } = Place::whole(&source);
         let content = Content::Known(image);
         let volumes = vec![Volume { name, span, source: source.clone(), partition: None, content, is_older: false }];
-        return Ok(Disk { source, sector_size: SECTOR, table: None, volumes, log });
+        return Ok(Disk { source, sector_size: SECTOR, table: None, volumes, log, older: Vec::new() });
     }
     let (table, places) = match options.offset {
         Some(at) => (None, vec![Place::at(Span { start: at, end: source.len().max(at) })]),
@@ -188,75 +192,11 @@ pub fn survey(source: Source, options: &SurveyOptions, progress: &dyn Progress) 
     };
     let mut volumes = look_into_all(&source, places, options, progress)?;
     volumes = with_inside(&source, volumes, options, progress)?;
-    volumes = with_older(&source, volumes, options, progress)?;
+    volumes = older::with_older(&source, volumes, options, progress)?;
+    let (behind, older) = older::behind(&source, table.as_ref(), &volumes, options, progress)?;
+    volumes.extend(behind);
     let sector_size = table.as_ref().map(|table| table.sector_size).or(options.sector_size).unwrap_or(SECTOR);
-    Ok(Disk { source, sector_size, table, volumes, log })
-}
-
-/// Each volume, followed by the filesystem that another one was made over: `p2.old`.
-fn with_older(
-    disk: &Source,
-    volumes: Vec<Volume>,
-    options: &SurveyOptions,
-    progress: &dyn Progress,
-) -> Result<Vec<Volume>, SourceGone> {
-    let mut all = Vec::new();
-    let starts: Vec<u64> = volumes.iter().map(|volume| volume.span.start).collect();
-    for volume in volumes {
-        let whole = up_to_the_next(disk, &volume, &starts);
-        let older = match &volume.content {
-            Content::FileSystem(fs) => match fs.before(&whole, progress)? {
-                None => beneath(&volume, &whole, Some(fs.driver()), options, progress)?,
-                older => older,
-            },
-            Content::Known(known) if known.inside.is_empty() => beneath(&volume, &whole, None, options, progress)?,
-            _ => None,
-        };
-        let older = older.map(|fs| Volume {
-            name: format!("{}.old", volume.name),
-            span: Span::new(volume.span.start, whole.len()),
-            source: fs.source(0).unwrap_or(&whole).clone(),
-            partition: None,
-            content: Content::FileSystem(fs),
-            is_older: true,
-        });
-        all.push(volume);
-        all.extend(older);
-    }
-    Ok(all)
-}
-
-/// A partition's bytes, and those behind it that no volume has: an older partition may have been larger.
-fn up_to_the_next(disk: &Source, volume: &Volume, starts: &[u64]) -> Source {
-    if volume.partition.is_none() {
-        return volume.source.clone();
-    }
-    let Span { start, end } = volume.span;
-    let next = starts.iter().copied().filter(|other| *other > start).min().unwrap_or(disk.len());
-    Arc::new(Window::new(disk.clone(), Span { start, end: next.max(end) }))
-}
-
-/// What is left on a volume of a filesystem of another kind than `driver`'s.
-fn beneath(
-    volume: &Volume,
-    whole: &Source,
-    driver: Option<&'static Driver>,
-    options: &SurveyOptions,
-    progress: &dyn Progress,
-) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
-    let mut source = whole.clone();
-    if let Content::Known(known) = &volume.content
-        && !known.written.is_empty()
-    {
-        source = Arc::new(Unreadable::new(source, known.written.clone()));
-    }
-    let is_asked = options.only.is_empty() || options.only.contains(&volume.name);
-    for other in DRIVERS.iter().filter(|other| is_asked && driver.is_none_or(|driver| driver.name != other.name)) {
-        if let Some(fs) = (other.beneath)(&Members::one(source.clone()), &options.open, progress)? {
-            return Ok(Some(fs));
-        }
-    }
-    Ok(None)
+    Ok(Disk { source, sector_size, table, volumes, log, older })
 }
 
 /// How deep volumes may lie in volumes: a logical volume in a mirror, and one more.

@@ -2,12 +2,13 @@
 
 #![allow(dead_code, reason = "each test file is a crate of its own and uses what it needs")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::common::{Scratch, debugfs, offmount, tool, untouched};
+use super::common::{Mounted, Scratch, debugfs, offmount, tool, untouched};
 
 /// A folder of small files in nested directories, one directory with many names.
 pub fn tree(scratch: &Scratch) -> PathBuf {
@@ -115,4 +116,49 @@ pub fn number(image: &Path, path: &str) -> u32 {
 pub fn ruin(image: &Path, directory: &str, field: u64, bytes: &[u8]) {
     let at = inode_at(image, directory) + field;
     File::options().write(true).open(image).unwrap().write_all_at(bytes, at).unwrap();
+}
+
+/// Files below `out`, wherever they are, by contents.
+pub fn contents(out: &Path, found: &mut BTreeMap<Vec<u8>, PathBuf>) {
+    for entry in fs::read_dir(out).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            contents(&path, found);
+        } else {
+            found.insert(fs::read(&path).unwrap(), path);
+        }
+    }
+}
+
+/// Of an image's files, those of which a newer image still has the inode and all blocks, as debugfs says where they lie.
+pub fn left(older: &Path, tree: &Path, newer: &[u8]) -> BTreeSet<PathBuf> {
+    let mut files = BTreeMap::new();
+    contents(tree, &mut files);
+    let paths: Vec<&Path> = files.values().map(|path| path.strip_prefix(tree).unwrap()).collect();
+    let script: String = paths.iter().map(|path| format!("imap {path:?}\nblocks {path:?}\n")).collect();
+    let said = String::from_utf8(debugfs(older, &script)).unwrap();
+    let (block, older) = (header(older, "Block size:") as usize, fs::read(older).unwrap());
+    let is_left = |nr: usize| older[nr * block..][..block] == newer[nr * block..][..block];
+    let all = paths.into_iter().zip(said.split("located at block ").skip(1)).filter(|(_, said)| {
+        // "82, offset 0x0b00", then a line of blocks' numbers alone, then what is said of the next.
+        let (inode, rest) = said.split_once(',').unwrap();
+        let line = |line: &str| line.split_whitespace().map(str::parse).collect::<Result<Vec<usize>, _>>().ok();
+        let data = rest.lines().skip(1).filter_map(line).flatten();
+        data.chain([inode.parse().unwrap()]).all(is_left)
+    });
+    all.map(|(path, _)| path.to_owned()).collect()
+}
+
+/// A filesystem that the kernel filled: it spreads directories over the volume, and their files with them.
+pub fn filled(scratch: &Scratch, tree: &Path, len: u64, args: &[&str]) -> PathBuf {
+    for i in 0..600 {
+        let path = tree.join(format!("dir{}/file{i}", i % 20));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("contents of file {i}\n").repeat(1 + i % 90)).unwrap();
+    }
+    let image = scratch.sparse("older", len);
+    tool("mke2fs", &[args, &["-q", "-F", image.to_str().unwrap()]].concat());
+    let mounted = Mounted::writable(&image, "");
+    tool("cp", &[OsStr::new("-r"), tree.join(".").as_os_str(), mounted.path().as_os_str()]);
+    image
 }

@@ -1,7 +1,7 @@
 //! ISO 9660 (ECMA-119), with Joliet names.
 
 use super::{Role, Signature, label, label16};
-use crate::bytes::{le16, le32};
+use crate::bytes::{Span, le16, le32};
 use crate::source::{Source, SourceGone, read_whole};
 
 const ADVICE: &[&str] = &["mount -t iso9660 -o ro DEVICE /mnt", "7z l DEVICE"];
@@ -46,6 +46,8 @@ fn read(descriptor: &[u8]) -> Signature {
     found.label = label(&descriptor[40..72]);
     let blocks = le32(descriptor, 80).map(u64::from);
     found.size = blocks.zip(le16(descriptor, 128)).map(|(blocks, size)| blocks * u64::from(size));
+    // An image is written as a whole.
+    found.written.insert(Span::new(0, found.size.unwrap_or(0)));
     found.uuid = date(&descriptor[830..847]).or_else(|| date(&descriptor[813..830]));
     found
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::super::disk::superblock::Superblock;
-use super::super::evidence::of_superblock;
+use super::super::evidence::{Evidence, of_superblock};
 use super::super::geometry::Copy;
 use super::super::sniff;
 use super::infer;
 use super::superblock::{self, Chosen, Elsewhere};
 use super::traces::Traces;
-use super::{shifted, trial};
+use super::{descriptors, shifted, trial};
 use crate::bytes::Span;
 use crate::fs::search::{Lead, Telling};
 use crate::fs::{Candidate, OpenOptions, Sniffed};
@@ -100,12 +100,17 @@ fn by_directories(source: &Source, traces: &Traces, missing: u64) -> Candidate {
     }
 }
 
-/// True where the inode tables of a filesystem lie where it says.
+/// True where the inode tables of a filesystem lie where it says; without a table that tells, several copies of its
+/// superblock in their places are believed.
 fn leads_to_inodes(source: &Source, place: &Elsewhere) -> Result<bool, SourceGone> {
     let window: Source = Arc::new(Window::new(source.clone(), place.span));
     let whole: Source = Arc::new(Headless::new(window, place.missing()));
     match of_superblock(&*whole, place.sb, Copy::Primary)? {
-        Some(evidence) => Ok(!trial::is_gone(&whole, &evidence.geometry)?),
+        Some(Evidence { mut geometry, .. }) => {
+            // Where its own descriptors are gone, their copies tell.
+            descriptors::place(&whole, &mut geometry, place.sb.s_reserved_gdt_blocks.get())?;
+            Ok(!trial::is_gone(&whole, &geometry)? || place.copies > 1 && trial::is_unrefuted(&whole, &geometry)?)
+        }
         None => Ok(false),
     }
 }

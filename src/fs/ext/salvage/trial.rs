@@ -17,8 +17,9 @@ use super::{descriptors, generation, record, sighting, tables};
 use crate::node::Kind;
 use crate::source::{Source, SourceGone, read_whole};
 
-/// Groups whose tables are looked at before a geometry is doubted.
+/// Groups whose tables are looked at before a geometry is doubted: those that hold something, and of others so many more.
 const MOST_LOOKED_AT: usize = 16;
+const MOST_PASSED_OVER: usize = 1024;
 /// Directories asked whether entries record kinds.
 const MOST_ASKED: usize = 8;
 /// Records that have to agree on a seed.
@@ -167,7 +168,7 @@ pub fn shown_kinds(source: &Source, geometry: &Geometry) -> Result<Option<bool>,
 /// # Errors
 /// When the source is gone.
 pub fn misleads(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
-    let tables = Tables::count(source, geometry, (0..geometry.group_count()).take(MOST_LOOKED_AT))?;
+    let tables = Tables::count(source, geometry, 0..geometry.group_count())?;
     Ok(!tables_are_apart(geometry) || tables.right <= tables.wrong + tables.untold)
 }
 
@@ -177,10 +178,17 @@ pub fn misleads(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone
 /// # Errors
 /// When the source is gone.
 pub fn is_gone(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
-    // What was made over it begins at the first ones.
-    let step = geometry.group_count().div_ceil(MOST_LOOKED_AT as u32).max(1) as usize;
-    let tables = Tables::count(source, geometry, (0..geometry.group_count()).step_by(step))?;
+    let tables = Tables::spread(source, geometry)?;
     Ok(!tables_are_apart(geometry) || tables.right <= tables.wrong)
+}
+
+/// True where inode tables hold something, and nothing refutes that they are where the geometry has them.
+///
+/// # Errors
+/// When the source is gone.
+pub fn is_unrefuted(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
+    let tables = Tables::spread(source, geometry)?;
+    Ok(tables_are_apart(geometry) && tables.wrong == 0 && tables.right + tables.untold > 0)
 }
 
 /// What lies where a geometry has inode tables.
@@ -192,13 +200,23 @@ struct Tables {
 }
 
 impl Tables {
+    /// Of groups all over the volume: what was made over it begins at the first ones.
+    fn spread(source: &Source, geometry: &Geometry) -> Result<Self, SourceGone> {
+        let step = geometry.group_count().div_ceil(MOST_LOOKED_AT as u32).max(1) as usize;
+        Tables::count(source, geometry, (0..geometry.group_count()).step_by(step))
+    }
+
+    /// Of the first of `groups` whose tables hold anything.
     fn count(source: &Source, geometry: &Geometry, groups: impl Iterator<Item = u32>) -> Result<Self, SourceGone> {
         let mut tables = Tables::default();
         let is_blank = |table: BlockNr| {
             let block = read_whole(&**source, geometry.offset(table), geometry.block_size as usize)?;
             Ok(block.is_none_or(|block| block.iter().all(|&byte| byte == 0)))
         };
-        for nr in groups {
+        for nr in groups.take(MOST_PASSED_OVER) {
+            if (tables.right + tables.wrong + tables.untold) as usize == MOST_LOOKED_AT {
+                break;
+            }
             let Some(table) = geometry.groups.get(nr as usize).and_then(|group| group.inode_table) else {
                 tables.wrong += 1;
                 continue;
