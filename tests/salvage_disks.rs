@@ -1,4 +1,5 @@
-//! Disks over whose beginning a smaller image was written, as `dd` to the wrong device does: what lies behind it comes out.
+//! Disks over whose beginning a smaller image was written, as `dd` to the wrong device does, and disks that were divided
+//! anew: what is left of the files on them before comes out.
 
 mod common;
 mod salvaging;
@@ -9,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use common::{Scratch, offmount, tool, tool_fed};
-use salvaging::{assert_all_there, contents, copied, filled, left, tree, volume};
+use salvaging::{assert_all_there, contents, copied, filled, left, tree, trusts, volume};
 
 const MIB: u64 = 1 << 20;
 
@@ -91,7 +92,7 @@ fn an_iso_was_written_over_the_head_of_a_volume_on_a_disk_with_an_mbr() {
         let scratch = Scratch::new();
         let tree = scratch.dir("tree");
         // Groups of 8 MiB, each with its own inode table.
-        let volume = filled(&scratch, &tree, 96 * MIB, &["-t", kind, "-b", "1024", "-O", "^flex_bg"]);
+        let volume = filled(&scratch, &tree, 64 * MIB, &["-t", kind, "-b", "1024", "-O", "^flex_bg"]);
         let disk = Disk::of(scratch, tree, &volume, MIB, |path| {
             drop(tool_fed("sfdisk", &["-q", path], b"label: dos\nstart=2048, type=83\n"));
         });
@@ -105,6 +106,33 @@ fn an_iso_was_written_over_the_head_of_a_volume_on_a_disk_with_an_mbr() {
             let is_there = copies.contains_key(&fs::read(disk.tree.join(&path)).unwrap());
             assert!(is_there, "{kind}: {} is lost", path.display());
         }
+    }
+}
+
+/// As an installer does it: another table, another start, and a filesystem that is still empty.
+#[test]
+fn a_disk_was_divided_anew() {
+    let scratch = Scratch::new();
+    let tree = scratch.dir("tree");
+    let volume = filled(&scratch, &tree, 64 * MIB, &["-t", "ext4", "-b", "1024", "-O", "^flex_bg"]);
+    let disk = Disk::of(scratch, tree, &volume, 9 * MIB, |path| {
+        drop(tool_fed("sfdisk", &["-q", path], b"label: dos\nstart=2048, size=16384, type=c\nstart=18432, type=83\n"));
+    });
+    let path = disk.image.to_str().unwrap();
+    tool("sgdisk", &["--zap-all", path]);
+    tool("sgdisk", &["--new=1:2048:+3M", "--typecode=1:EF00", "--new=2:0:0", path]);
+    tool("mkfs.fat", &["--offset", "2048", path, "3072"]);
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-E", &format!("nodiscard,offset={}", 4 * MIB), path, "81920"]);
+    assert_eq!(disk.names(), ["p1", "p2", &format!("disk.old.@{}", 9 * MIB)]);
+    let left = left(&volume, &disk.tree, &fs::read(&disk.image).unwrap()[9 * MIB as usize..]);
+    assert!(left.len() > 300, "{} files are not written over", left.len());
+    let out = copied(&disk.scratch, &disk.image);
+    let trusts = trusts(&out);
+    for path in left {
+        let name = format!("#volumes/disk.old.@{}/{}", 9 * MIB, path.display());
+        let copy = fs::read(out.join(&name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(copy == fs::read(disk.tree.join(&path)).unwrap(), "{name} differs");
+        assert_ne!(trusts[&name], "partial", "{name}");
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::bytes::Span;
+use crate::bytes::{Span, Spans};
 use crate::finding::{Code, Log};
 use crate::node::{Entry, Judged, Kind, Mapping, Node, NodeId, Xattr};
 use crate::progress::Progress;
@@ -75,6 +75,16 @@ pub struct Candidate {
     pub confidence: u8,
     /// What the search saw.
     pub lead: search::Lead,
+}
+
+/// What was on a volume before its filesystem was made.
+pub enum Before {
+    /// Nothing of which enough is left.
+    Nothing,
+    /// A filesystem that began where the volume does.
+    Here(Arc<dyn FileSystem>),
+    /// Filesystems that began elsewhere: the disk was divided in another way.
+    Elsewhere,
 }
 
 /// What a filesystem is opened from.
@@ -268,9 +278,14 @@ pub trait FileSystem: Send + Sync {
         Ok(found)
     }
 
-    /// The filesystem that was here before this one was made over it, where enough of it is left. `whole` begins where the
-    /// volume does, and reaches to the next one: the older may have been larger.
-    fn before(&self, _whole: &Source, _progress: &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
+    /// What was here before this filesystem was made. `whole` begins where the volume does, and reaches to the next one: the
+    /// older one may have been larger.
+    fn before(&self, _whole: &Source, _progress: &dyn Progress) -> Result<Before, SourceGone> {
+        Ok(Before::Nothing)
+    }
+
+    /// The bytes of its first source that this filesystem wrote, as far as it can tell; `None` where it can not.
+    fn written(&self) -> Result<Option<Spans>, SourceGone> {
         Ok(None)
     }
 

@@ -9,7 +9,7 @@ use super::text::{Align, Table, size};
 use crate::fs::Summary;
 use crate::name;
 use crate::server::{Placed, Server};
-use crate::survey::{Content, OLDER_DISK, Opened, Volume};
+use crate::survey::{Content, FORMER_DISK, Opened, Volume};
 use crate::volume::{Partition, Scheme};
 
 /// A disk with all that is known of it, as a document in JSON. Positions and sizes are in bytes.
@@ -98,12 +98,12 @@ pub fn decisions(server: &Server) -> Vec<Decision<'_>> {
     let disk = server.disk();
     let of_table = disk.table.iter().flat_map(|table| &table.decisions);
     let of_table = of_table.map(|text| Decision { volume: None, text: text.clone() });
-    let of_older = disk.older.iter().map(|text| Decision { volume: Some(OLDER_DISK), text: text.clone() });
+    let of_former = disk.former.iter().map(|text| Decision { volume: Some(FORMER_DISK), text: text.clone() });
     let of_volumes = disk.volumes.iter().flat_map(|volume| {
         let made = volume.fs().map(|fs| fs.summary().decisions).unwrap_or_default();
         made.into_iter().map(|text| Decision { volume: Some(&volume.name), text })
     });
-    of_table.chain(of_older).chain(of_volumes).collect()
+    of_table.chain(of_former).chain(of_volumes).collect()
 }
 
 /// A decision as one paragraph for people.

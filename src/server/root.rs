@@ -62,7 +62,9 @@ pub(super) fn find(server: &Server, progress: &dyn Progress) -> Result<Option<Ro
 
 /// True for a filesystem without files that was made over one of which something is left.
 fn is_empty_over_older(server: &Server, index: usize) -> Result<bool, SourceGone> {
-    if !server.disk.volumes.get(index + 1).is_some_and(|next| next.is_older) {
+    let span = server.volume(index).span;
+    let lies_over = |other: &Volume| other.is_older && other.span.intersection(span).is_some();
+    if server.volume(index).is_older || !server.disk.volumes.iter().any(lies_over) {
         return Ok(false);
     }
     let fs = match &server.volume(index).content {

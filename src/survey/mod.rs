@@ -3,14 +3,15 @@
 //! [`open_source`] opens an image or device, [`survey`] finds the volumes and opens their filesystems: [`Disk`].
 
 mod divide;
+mod former;
 mod identify;
 mod mounted;
 mod older;
 mod open;
 mod search;
 
+pub use former::DISK as FORMER_DISK;
 pub use mounted::{Mounted, mounted};
-pub use older::DISK as OLDER_DISK;
 pub use open::{OpenError, Opened, SourceOptions, open_source};
 
 use std::path::Path;
@@ -55,15 +56,17 @@ pub struct Disk {
     pub volumes: Vec<Volume>,
     /// What is wrong with the table. What is wrong with a filesystem stands in its own log.
     pub log: Log,
-    /// What was decided about the disk as it was before a smaller image was written over its beginning, one sentence each.
-    pub older: Vec<String>,
+    /// What was decided about the disk as it was before an image was written over its beginning, or before it was divided
+    /// anew; one sentence each.
+    pub former: Vec<String>,
 }
 
 /// A partition, or the whole disk where it has none.
 pub struct Volume {
     /// `p2`; `disk` for a filesystem on the whole disk, `@OFFSET` for one at an offset (given or found). A volume inside
     /// another: `p2.md` (the data of a mirror), `p3.vg0-root` (a logical volume). `p2.old`: what was on `p2` before another
-    /// filesystem was made over it; `disk.old.p2`: the second partition of the disk before an image was written over it.
+    /// filesystem was made over it; `disk.old.p2`: the second partition of the disk as it was before an image was
+    /// written over its beginning.
     pub name: String,
     /// The bytes of the disk it spans; may reach past the end of a truncated image.
     pub span: Span,
@@ -184,19 +187,19 @@ pub fn survey(source: Source, options: &SurveyOptions, progress: &dyn Progress) 
         let Place { name, span, .. } = Place::whole(&source);
         let content = Content::Known(image);
         let volumes = vec![Volume { name, span, source: source.clone(), partition: None, content, is_older: false }];
-        return Ok(Disk { source, sector_size: SECTOR, table: None, volumes, log, older: Vec::new() });
+        return Ok(Disk { source, sector_size: SECTOR, table: None, volumes, log, former: Vec::new() });
     }
     let (table, places) = match options.offset {
         Some(at) => (None, vec![Place::at(Span { start: at, end: source.len().max(at) })]),
         None => divide(&source, options, &mut log, progress)?,
     };
-    let mut volumes = look_into_all(&source, places, options, progress)?;
-    volumes = with_inside(&source, volumes, options, progress)?;
-    volumes = older::with_older(&source, volumes, options, progress)?;
-    let (behind, older) = older::behind(&source, table.as_ref(), &volumes, options, progress)?;
-    volumes.extend(behind);
+    let volumes = look_into_all(&source, places, options, progress)?;
+    let volumes = with_inside(&source, volumes, options, progress)?;
+    let (mut volumes, is_divided_anew) = older::with_older(&source, volumes, options, progress)?;
+    let (before, former) = former::former(&source, table.as_ref(), &volumes, is_divided_anew, options, progress)?;
+    volumes.extend(before);
     let sector_size = table.as_ref().map(|table| table.sector_size).or(options.sector_size).unwrap_or(SECTOR);
-    Ok(Disk { source, sector_size, table, volumes, log, older })
+    Ok(Disk { source, sector_size, table, volumes, log, former })
 }
 
 /// How deep volumes may lie in volumes: a logical volume in a mirror, and one more.

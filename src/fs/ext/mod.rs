@@ -38,8 +38,8 @@ mod xattr;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
@@ -47,11 +47,12 @@ use disk::superblock::Superblock;
 use inode::{Inode, Layout};
 use map::Beyond;
 use number::InodeNr;
-use salvage::Deleted;
+use salvage::{Deleted, Older};
 use volume::Volume;
 
 use super::search::Search;
-use super::{Census, CheckReport, Driver, FileSystem, JournalState, OpenOptions, Stray, Summary};
+use super::{Before, Census, CheckReport, Driver, FileSystem, JournalState, OpenOptions, Stray, Summary};
+use crate::bytes::Spans;
 use crate::finding::{Code, Log, joined};
 use crate::node::{Backing, Entry, Extent, Judged, Kind, Mapping, Node, NodeId, Trust, Xattr};
 use crate::progress::Progress;
@@ -395,12 +396,21 @@ impl FileSystem for Ext {
         Ok(strays.into_values().collect())
     }
 
-    fn before(&self, whole: &Source, progress: &dyn Progress) -> Result<Option<Arc<dyn FileSystem>>, SourceGone> {
+    fn before(&self, whole: &Source, progress: &dyn Progress) -> Result<Before, SourceGone> {
         if self.options.strict {
-            return Ok(None);
+            return Ok(Before::Nothing);
         }
-        let older = salvage::before(self, whole, progress)?;
-        Ok(older.map(|older| open::as_it_lies(older.source, older.evidence, &older.written, &self.options)))
+        Ok(match salvage::before(self, whole, progress)? {
+            Older::None => Before::Nothing,
+            Older::Here { source, evidence, written } => {
+                Before::Here(open::as_it_lies(source, *evidence, &written, &self.options))
+            }
+            Older::Elsewhere => Before::Elsewhere,
+        })
+    }
+
+    fn written(&self) -> Result<Option<Spans>, SourceGone> {
+        salvage::written(self).map(Some)
     }
 
     fn salvage(&self, progress: &dyn Progress) -> Result<(), SourceGone> {

@@ -31,6 +31,7 @@ use self::salvage::Survey;
 use super::cluster::{self, Cluster, Layout, Object, Runs, Table};
 use super::search::Search;
 use super::{Census, CheckReport, Driver, FileSystem, Stray, Summary};
+use crate::bytes::{Span, Spans};
 use crate::finding::{Finding, Log};
 use crate::node::{Entry, Judged, Kind, Mapping, Node, NodeId, Trust, Xattr};
 use crate::progress::Progress;
@@ -160,6 +161,17 @@ impl FileSystem for Fat {
 
     fn log(&self) -> Log {
         self.log.clone()
+    }
+
+    fn written(&self) -> Result<Option<Spans>, SourceGone> {
+        let layout = self.layout();
+        let mut spans: Spans = [Span { start: 0, end: layout.heap() }].into_iter().collect();
+        for cluster in layout.clusters() {
+            if self.table.links(cluster)?.is_used() {
+                spans.insert(layout.span(cluster));
+            }
+        }
+        Ok(Some(spans))
     }
 
     fn source(&self, member: u16) -> Option<&Source> {

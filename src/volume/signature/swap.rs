@@ -1,7 +1,7 @@
 //! Linux swap space, and a hibernated system in it. Header as `include/linux/swap.h` gives it (`union swap_header`).
 
 use super::{Role, Signature, label, uuid};
-use crate::bytes::le32;
+use crate::bytes::{Span, le32};
 use crate::source::{Source, SourceGone, read_whole};
 
 /// Sizes of a page on the machines that Linux runs on. The mark ends the first page.
@@ -26,6 +26,7 @@ pub(super) fn probe(source: &Source) -> Result<Option<Signature>, SourceGone> {
             found.uuid = uuid(&header[12..28]);
             found.label = label(&header[28..44]);
         }
+        found.written.insert(Span::new(0, page));
         return Ok(Some(found));
     }
     Ok(None)

@@ -25,17 +25,24 @@ const SHORT: u64 = 1 << 30;
 /// Places looked at in a longer one, evenly spread, and the bytes looked at in each.
 const SAMPLES: u64 = 512;
 const SAMPLE: u64 = 128 << 10;
-/// Fewest directories that make a filesystem.
+/// Fewest directories, and copies of a superblock that agree, that make a filesystem.
 const FEWEST: usize = 2;
 
-/// An older filesystem.
-pub struct Older {
-    /// The volume without what the newer one wrote.
-    pub source: Source,
-    /// Where everything lies.
-    pub evidence: Evidence,
-    /// What the newer one wrote.
-    pub written: Spans,
+/// What is left of older filesystems.
+pub enum Older {
+    /// Not enough.
+    None,
+    /// One that began where the volume does.
+    Here {
+        /// The volume without what the newer one wrote.
+        source: Source,
+        /// Where everything lies.
+        evidence: Box<Evidence>,
+        /// What the newer one wrote.
+        written: Spans,
+    },
+    /// Of one that did not, directories and copies of the superblock.
+    Elsewhere,
 }
 
 /// What is left of a filesystem older than that of `ext`, and the bytes it is read from. It is searched for where the
@@ -43,17 +50,17 @@ pub struct Older {
 ///
 /// # Errors
 /// When the source is gone.
-pub fn evidence(ext: &Ext, whole: &Source, progress: &dyn Progress) -> Result<Option<Older>, SourceGone> {
+pub fn evidence(ext: &Ext, whole: &Source, progress: &dyn Progress) -> Result<Older, SourceGone> {
     let (volume, is_empty) = (&ext.volume, is_empty(ext));
     let is_searched = is_empty && looks_used(ext, whole, progress)?;
     if !is_searched && !superblock::has_foreign_copy(whole, &volume.superblock, volume.geometry.len())? {
-        return Ok(None);
+        return Ok(Older::None);
     }
-    let mut written = if is_empty { written::by_mkfs(volume)? } else { written::in_use(volume)? };
+    let mut written = written_by(ext)?;
     let source: Source = Arc::new(Blanked::new(whole.clone(), written.clone()));
     let traces = Traces::find(&source, progress)?;
     if traces.dirs.len() < FEWEST {
-        return Ok(None);
+        return Ok(Older::None);
     }
     let new = volume.superblock.s_uuid;
     let older: Vec<(Superblock, u64)> = traces.superblocks.iter().filter(|(sb, _)| sb.s_uuid != new).copied().collect();
@@ -66,13 +73,25 @@ pub fn evidence(ext: &Ext, whole: &Source, progress: &dyn Progress) -> Result<Op
             best = Some((files, found));
         }
     }
-    let Some((_, mut evidence)) = best else { return Ok(None) };
+    let Some((_, mut evidence)) = best else {
+        let places = superblock::elsewhere(&older, source.len());
+        let is_elsewhere = places.iter().any(|place| place.origin != 0 && place.copies >= FEWEST);
+        return Ok(if is_elsewhere { Older::Elsewhere } else { Older::None });
+    };
     evidence.decisions.insert(0, made_over(is_empty));
     if !is_empty {
         let block = evidence.geometry.block_size.into();
         written.extend(&written::zeros(&source, volume.geometry.len(), block, progress)?);
     }
-    Ok(Some(Older { source, evidence, written }))
+    Ok(Older::Here { source, evidence: Box::new(evidence), written })
+}
+
+/// What the filesystem on a volume wrote: of an empty one, what `mkfs` writes.
+///
+/// # Errors
+/// When the source is gone.
+pub fn written_by(ext: &Ext) -> Result<Spans, SourceGone> {
+    if is_empty(ext) { written::by_mkfs(&ext.volume) } else { written::in_use(&ext.volume) }
 }
 
 fn made_over(is_empty: bool) -> String {

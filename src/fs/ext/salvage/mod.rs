@@ -39,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-pub use before::evidence as before;
+pub use before::{Older, evidence as before, written_by as written};
 pub use candidates::spare;
 pub use deleted::{Deleted, find as find_deleted};
 pub use record::{Verdict, judge as judge_record};
