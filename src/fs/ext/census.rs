@@ -165,9 +165,9 @@ impl Ext {
         sb.s_error_count.get() > 0 || sb.s_state.get() & superblock::state::ERROR != 0
     }
 
-    /// True where an inode's blocks are its own. Those of the first only stand for bad sectors.
+    /// True where an inode's blocks are its own.
     fn claims(&self, inode: &Inode<'_>) -> bool {
-        inode.is_in_use() && inode.nr != InodeNr::BAD_BLOCKS && !self.is_garbage(inode)
+        inode.is_in_use() && !inode.nr.only_lists_blocks() && !self.is_garbage(inode)
     }
 
     /// True for inodes that hold the filesystem's own data, and no user's.

@@ -37,6 +37,12 @@ impl InodeNr {
     /// The journal, where the superblock does not name another.
     pub const JOURNAL: InodeNr = InodeNr(8);
 
+    /// True where the map only lists blocks that no file has: bad sectors, and the room for descriptors. What damage makes
+    /// of such a list speaks against no file.
+    pub fn only_lists_blocks(self) -> bool {
+        matches!(self, InodeNr::BAD_BLOCKS | InodeNr::RESIZE)
+    }
+
     /// As the rest of the program names it.
     pub fn node(self) -> NodeId {
         NodeId(self.0.into())

@@ -212,11 +212,12 @@ impl<'v> Listing<'v> {
 
     /// One block of the directory; `first` for its first one.
     fn block(&mut self, nr: BlockNr, bytes: &[u8], readable: bool, first: bool, take: Take<'_>) -> ControlFlow<()> {
-        if self.volume.remains().is_some_and(|remains| remains.foreign.contains(&(self.nr, nr))) {
+        let better = self.better(nr, bytes, first, readable);
+        let is_foreign = || self.volume.remains().is_some_and(|remains| remains.foreign.contains(&(self.nr, nr)));
+        if better.is_none() && is_foreign() {
             self.trust(Trust::Partial);
             return ControlFlow::Continue(());
         }
-        let better = self.better(nr, bytes, first, readable);
         if better.is_some() {
             self.trust(Trust::Journal);
         } else if !readable {

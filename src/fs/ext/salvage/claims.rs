@@ -45,12 +45,12 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Maps every inode in use, the filesystem's own among them.
+    /// Maps every inode in use, the journal among them.
     ///
     /// # Errors
     /// When the source is gone.
     pub fn take(volume: &Volume, roll: &Roll, progress: &dyn Progress) -> Result<Claims, SourceGone> {
-        let used: Vec<(InodeNr, Known)> = roll.iter().filter(|(_, known)| has_map(*known)).collect();
+        let used: Vec<(InodeNr, Known)> = roll.iter().filter(|(nr, known)| has_map(*nr, *known)).collect();
         progress.stage("reading maps", Some(used.len() as u64), Unit::Items);
         let chunks = used.par_chunks(CHUNK).map(|chunk| {
             let part = map_some(volume, chunk);
@@ -77,7 +77,7 @@ impl Claims {
         self.broken.retain(|nr| !some.contains(nr));
         self.refuted.retain(|nr| !some.contains(nr));
         let used: Vec<(InodeNr, Known)> = some.iter().map(|nr| (*nr, roll.get(*nr))).collect();
-        let used: Vec<(InodeNr, Known)> = used.into_iter().filter(|(_, known)| has_map(*known)).collect();
+        let used: Vec<(InodeNr, Known)> = used.into_iter().filter(|(nr, known)| has_map(*nr, *known)).collect();
         let part = map_some(volume, &used)?;
         self.runs.extend(part.runs);
         self.broken.extend(part.broken);
@@ -182,8 +182,10 @@ pub fn intruders(overlaps: &[Overlap]) -> BTreeSet<InodeNr> {
     filled.iter().filter(is_filled).map(|(run, _)| run.nr).collect()
 }
 
-fn has_map(known: Known) -> bool {
-    known.state == State::Used && matches!(known.kind, Kind::File | Kind::Directory | Kind::Symlink)
+fn has_map(nr: InodeNr, known: Known) -> bool {
+    !nr.only_lists_blocks()
+        && known.state == State::Used
+        && matches!(known.kind, Kind::File | Kind::Directory | Kind::Symlink)
 }
 
 #[derive(Default)]

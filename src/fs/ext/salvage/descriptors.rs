@@ -48,13 +48,10 @@ pub fn place(source: &Source, geometry: &mut Geometry, reserved: u16) -> Result<
     let mut unplaced = Vec::new();
     for nr in doubted.into_iter().filter(|nr| u64::from(nr.0) < reachable) {
         match by_copies(source, geometry, nr, &copies)? {
-            Some((group, from_primary)) => {
-                geometry.groups[nr.0 as usize] = group;
-                if !from_primary {
-                    tally.copies += 1;
-                }
+            Some(said) if said.is_borne_out || is_regular(geometry, nr, reserved, &said.group) => {
+                take_said(geometry, nr, said, &mut tally);
             }
-            None => unplaced.push(nr),
+            said => unplaced.push((nr, said)),
         }
     }
     place_by_layout(source, geometry, reserved, unplaced, &mut tally)?;
@@ -196,13 +193,32 @@ fn is_possible(geometry: &Geometry, nr: GroupNr, descriptor: &GroupDescriptor) -
         && in_group(table)
 }
 
-/// The place that the copies of a group's descriptor speak for, and whether it is the primary's.
+/// What the copies of a group's descriptor speak for.
+struct Said {
+    group: Group,
+    /// The primary says so, too.
+    from_primary: bool,
+    /// A right checksum or the table's contents bear it out.
+    is_borne_out: bool,
+}
+
+fn take_said(geometry: &mut Geometry, nr: GroupNr, said: Said, tally: &mut Tally) {
+    geometry.groups[nr.0 as usize] = said.group;
+    tally.copies += usize::from(!said.from_primary);
+}
+
+/// True where a group's table lies as the rules of layout have it.
+fn is_regular(geometry: &Geometry, nr: GroupNr, reserved: u16, group: &Group) -> bool {
+    group.inode_table.is_some_and(|table| layout::candidates(geometry, nr, reserved).contains(&table))
+}
+
+/// The place that the copies of a group's descriptor speak for.
 fn by_copies(
     source: &Source,
     geometry: &Geometry,
     nr: GroupNr,
     copies: &[Descriptors],
-) -> Result<Option<(Group, bool)>, SourceGone> {
+) -> Result<Option<Said>, SourceGone> {
     let mut votes: BTreeMap<u64, (u32, Group)> = BTreeMap::new();
     for copy in copies {
         let Some(raw) = copy.get(geometry, nr) else { continue };
@@ -228,25 +244,27 @@ fn by_copies(
         let is_primary = primary == Some(table);
         let rank = (votes >= PROVED, told.verdict() == Some(true), votes, is_primary);
         if best.as_ref().is_none_or(|(other, _)| rank > *other) {
-            best = Some((rank, (group, is_primary)));
+            best = Some((rank, Said { group, from_primary: is_primary, is_borne_out: rank.0 || rank.1 }));
         }
     }
-    Ok(best.map(|(_, chosen)| chosen))
+    Ok(best.map(|(_, said)| said))
 }
 
-/// Places what no descriptor places, by the rules that `mke2fs` lays groups out by, where the contents do not object.
+/// Places what no descriptor places, by the rules that `mke2fs` lays groups out by, where the contents do not object. What
+/// descriptors say that nothing bears out counts where no other place is borne out.
 fn place_by_layout(
     source: &Source,
     geometry: &mut Geometry,
     reserved: u16,
-    unplaced: Vec<GroupNr>,
+    unplaced: Vec<(GroupNr, Option<Said>)>,
     tally: &mut Tally,
 ) -> Result<(), SourceGone> {
     let mut weak = Vec::new();
-    for nr in unplaced {
-        match likeliest(source, geometry, nr, reserved)? {
-            Some((table, true)) => take_table(geometry, nr, Some(table), tally),
-            _ => weak.push(nr),
+    for (nr, said) in unplaced {
+        match (likeliest(source, geometry, nr, reserved)?, said) {
+            (Some((table, true)), _) => take_table(geometry, nr, Some(table), tally),
+            (_, Some(said)) => take_said(geometry, nr, said, tally),
+            (_, None) => weak.push(nr),
         }
     }
     // The groups placed since say where the rest may be. A table of which nothing was ever used looks like nothing: it

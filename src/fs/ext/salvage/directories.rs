@@ -76,7 +76,7 @@ pub(super) struct Search<'e> {
     pub unnumbered: Vec<BTreeSet<BlockNr>>,
     /// The parents that first blocks name, of all directories.
     parents: HashMap<u32, u32>,
-    /// Directories in use whose map is broken: what is found for them is added.
+    /// Directories in use that have lost blocks: what is found for them is added.
     pub broken: BTreeSet<u32>,
     /// Directories in whose place another inode's record stands, one that no checksum can refute.
     usurped: BTreeSet<u32>,
@@ -90,6 +90,11 @@ impl<'e> Search<'e> {
         let mut broken: BTreeSet<u32> =
             evidence.claims.broken.iter().filter(|nr| directory(nr)).map(|nr| nr.0).collect();
         broken.extend(&evidence.astray);
+        if evidence.volume.geometry.has_checksums() {
+            // What lay where another's block does is somewhere else, or lost.
+            let foreign = evidence.volume.remains().into_iter().flat_map(|remains| &remains.foreign);
+            broken.extend(foreign.map(|(nr, _)| nr.0));
+        }
         Ok(Search {
             evidence,
             found: BTreeMap::new(),

@@ -90,20 +90,8 @@ impl<'s> Tried<'s> {
         let mut counted = Counted::default();
         let entries = group.map_or(self.entries, |group| self.of_group(geometry, group));
         for &(nr, kind) in entries {
-            let Some(offset) = geometry.inode_offset(InodeNr(nr)) else {
-                counted.garbage += 1;
-                continue;
-            };
-            let found = match self.found.get(&(offset, nr)) {
-                Some(found) => *found,
-                None => {
-                    let found = found_at(self.source, geometry, InodeNr(nr), offset)?;
-                    self.found.insert((offset, nr), found);
-                    found
-                }
-            };
-            match found {
-                Found::Used(found) if kind == 0 || dir::block::kind(kind) == Some(found) => counted.right += 1,
+            match self.found(geometry, nr)? {
+                Found::Used(found) if is_of_kind(found, kind) => counted.right += 1,
                 Found::Used(_) | Found::Unused => counted.wrong += 1,
                 Found::Garbage => counted.garbage += 1,
                 Found::Nothing => {}
@@ -111,6 +99,27 @@ impl<'s> Tried<'s> {
         }
         Ok(counted)
     }
+
+    /// True if an entry leads to an inode of the kind that it says.
+    pub fn is_right(&mut self, geometry: &Geometry, (nr, kind): TypedEntry) -> Result<bool, SourceGone> {
+        Ok(matches!(self.found(geometry, nr)?, Found::Used(found) if is_of_kind(found, kind)))
+    }
+
+    /// What lies where inode `nr` is supposed to be.
+    fn found(&mut self, geometry: &Geometry, nr: u32) -> Result<Found, SourceGone> {
+        let Some(offset) = geometry.inode_offset(InodeNr(nr)) else { return Ok(Found::Garbage) };
+        if let Some(found) = self.found.get(&(offset, nr)) {
+            return Ok(*found);
+        }
+        let found = found_at(self.source, geometry, InodeNr(nr), offset)?;
+        self.found.insert((offset, nr), found);
+        Ok(found)
+    }
+}
+
+/// True for the kind that an entry records, if it records one.
+fn is_of_kind(found: Kind, recorded: u8) -> bool {
+    recorded == 0 || dir::block::kind(recorded) == Some(found)
 }
 
 /// What lies at `offset`, where inode `nr` is supposed to be.

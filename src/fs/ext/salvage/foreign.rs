@@ -1,8 +1,11 @@
-//! Blocks that a directory's ruined map leads to though they are another inode's: [`find`].
+//! Blocks that a directory maps though they are another inode's: [`find`].
 //!
 //! A damaged map leads anywhere: to files' data, to other directories' blocks. Read as the directory's own, those blocks
 //! would list names twice, and whoever they are of would be doubted. Where it shows whose they are, they are not the
 //! directory's.
+//!
+//! Nor are blocks that were written where the directory has its own: a sound map leads to them, but their checksums say
+//! whose they are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,6 +13,7 @@ use super::super::checksum::Seed;
 use super::super::number::{BlockNr, InodeNr};
 use super::super::volume::Volume;
 use super::claims::{Claims, Overlap};
+use super::generation;
 use super::roll::Roll;
 use super::sighting::{Sighting, What};
 use crate::source::SourceGone;
@@ -26,7 +30,7 @@ const FEWEST_FILES_OF_BROKEN: usize = 2;
 /// Directories, and the blocks they map that are not theirs.
 pub type Foreign = BTreeSet<(InodeNr, BlockNr)>;
 
-/// The blocks of others that directories map which no checksum proves.
+/// The blocks of others that directories map.
 ///
 /// # Errors
 /// When the source is gone.
@@ -38,15 +42,18 @@ pub fn find(volume: &Volume, roll: &Roll, claims: &Claims, sightings: &[Sighting
         .flat_map(|overlap| [overlap, overlap.swapped()])
         .filter(|overlap| overlap.one.nr != overlap.other.nr && is_ruined(overlap.one.nr))
         .collect();
-    if overlaps.is_empty() {
-        return Ok(Foreign::new());
-    }
-    let seen = sightings.iter().filter(|it| it.what.is_of_directory()).map(|it| (it.block, *it)).collect();
+    let seen: BTreeMap<BlockNr, Sighting> =
+        sightings.iter().filter(|it| it.what.is_of_directory()).map(|it| (it.block, *it)).collect();
     let mut judge = Judge { volume, roll, claims, seen, seeds: HashMap::new() };
+    let misplaced = judge.misplaced()?;
+    if overlaps.is_empty() {
+        return Ok(misplaced);
+    }
     let mut foreign = judge.shown(&overlaps)?;
     foreign.extend(judge.files(&overlaps));
     let shared = judge.shared(&overlaps, &foreign);
     foreign.extend(shared);
+    foreign.extend(misplaced);
     Ok(foreign)
 }
 
@@ -60,11 +67,63 @@ struct Judge<'j> {
     roll: &'j Roll,
     claims: &'j Claims,
     /// Blocks of directories, by place.
-    seen: HashMap<BlockNr, Sighting>,
+    seen: BTreeMap<BlockNr, Sighting>,
     seeds: HashMap<InodeNr, Option<Seed>>,
 }
 
 impl Judge<'_> {
+    /// Blocks in a directory's place whose checksums say that they are another's: one in use, or one of which nothing
+    /// else is left. Those that damage changed say what no other block does.
+    fn misplaced(&mut self) -> Result<Foreign, SourceGone> {
+        let strangers = self.strangers()?;
+        if strangers.is_empty() {
+            return Ok(Foreign::new());
+        }
+        let owners = self.owners_by_seed()?;
+        let mut blocks: HashMap<Seed, usize> = HashMap::new();
+        self.seen.values().filter_map(|it| it.seed).for_each(|seed| *blocks.entry(seed).or_default() += 1);
+        let is_another_s = |nr: InodeNr, seed: Seed| match owners.get(&seed) {
+            Some(owner) => *owner != nr,
+            None => self.roll.get(nr).proved && (blocks[&seed] > 1 || self.is_of_destroyed(seed)),
+        };
+        let foreign = strangers.into_iter().filter(|(nr, _, seed)| is_another_s(*nr, *seed));
+        Ok(foreign.map(|(nr, block, _)| (nr, block)).take(MOST).collect())
+    }
+
+    /// Blocks of directories that their checksums deny, and what those begin with.
+    fn strangers(&mut self) -> Result<Vec<(InodeNr, BlockNr, Seed)>, SourceGone> {
+        let mut strangers = Vec::new();
+        let owned = self.seen.values().filter_map(|it| Some((it.block, it.seed?)));
+        for (block, seed) in owned.collect::<Vec<_>>() {
+            for nr in self.claims.owners(block).filter(|nr| self.roll.get(*nr).is_directory()) {
+                if self.seed(nr)? != Some(seed) {
+                    strangers.push((nr, block, seed));
+                }
+            }
+        }
+        Ok(strangers)
+    }
+
+    /// The directories in use by what their checksums begin with, as their inodes say it, or better their first blocks.
+    fn owners_by_seed(&mut self) -> Result<HashMap<Seed, InodeNr>, SourceGone> {
+        let mut owners = HashMap::new();
+        for (nr, _) in self.roll.iter().filter(|(_, known)| known.is_directory()) {
+            owners.extend(self.seed(nr)?.map(|seed| (seed, nr)));
+        }
+        for it in self.seen.values() {
+            let (What::First { own, .. }, Some(seed)) = (it.what, it.seed) else { continue };
+            owners.extend(self.claims.owners(it.block).find(|nr| nr.0 == own).map(|nr| (seed, nr)));
+        }
+        Ok(owners)
+    }
+
+    /// True for the seed of a destroyed inode of generation 0, as `mke2fs` makes them.
+    fn is_of_destroyed(&self, seed: Seed) -> bool {
+        let geometry = &self.volume.geometry;
+        let nr = geometry.inode(generation::number(geometry.seed, 0, seed).0);
+        nr.is_some_and(|nr| self.roll.get(nr).is_destroyed())
+    }
+
     /// Blocks that say themselves that they are the other's, by the number in a first block or by a checksum; and those
     /// of the journal, which holds copies of directories.
     fn shown(&mut self, overlaps: &[Overlap]) -> Result<Foreign, SourceGone> {

@@ -4,7 +4,7 @@
 //! such pair says where one number lies, and all pairs together how large inodes are, how many a group has and where
 //! each group's table begins. What is inferred is written into a superblock, and read on like any other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -42,6 +42,8 @@ const NEAR: u32 = 64;
 const FEWEST_NAMED: usize = 3;
 /// Groups of a flexible group, unless `mke2fs` is told otherwise.
 const USUAL_FLEX_SIZE: u32 = 16;
+/// Entries of the highest numbers that are asked for an inode.
+const MOST_LAST: usize = 1024;
 /// Tables that can show how all of them lie.
 const FEWEST_TABLES: usize = 3;
 
@@ -77,7 +79,7 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
         return Ok(None);
     };
     geometry.inferred = true;
-    let last = entries.iter().map(|&(nr, _)| nr).chain(pairs.iter().map(|pair| pair.nr)).max().unwrap_or_default();
+    let last = last_named(source, &geometry, &pairs, &entries)?;
     for nr in 0..geometry.group_count() {
         geometry.groups[nr as usize].inodes_used = inodes_used(source, &geometry, GroupNr(nr), last)?;
     }
@@ -252,16 +254,24 @@ fn fill(sb: &mut Superblock, len: u64, block_size: u64, inode_size: u16, inodes_
 fn possible_group_sizes(pairs: &[Pair], block_size: u64, inode_size: u64) -> Vec<(u32, usize)> {
     let per_block = (block_size / inode_size).max(1) as u32;
     let step = per_block.max(8);
-    // Where a table would begin if number 1 were in it: pairs of one group agree on it.
-    let line = |pair: &Pair| pair.at.wrapping_sub(u64::from(pair.nr - 1) * inode_size);
+    let numbers = pairs.chunk_by(|one, two| one.nr == two.nr).count();
     let possible = |size: u32| {
         let groups = pairs.chunk_by(|one, two| (one.nr - 1) / size == (two.nr - 1) / size);
-        let agreeing: usize = groups.map(|group| most_common(group.iter().map(line))).sum();
-        // Old and foreign records are among them, and copies in the journal: most have to agree.
-        (agreeing * 5 >= pairs.len() * 4).then_some((size, agreeing))
+        let agreeing: usize = groups.map(|group| most_in_line(group, inode_size)).sum();
+        // Old and foreign records are among them: most have to agree.
+        (agreeing * 5 >= numbers * 4).then_some((size, agreeing))
     };
     let sizes = (step..=(8 * block_size) as u32).rev().step_by(step as usize);
     sizes.filter_map(possible).collect()
+}
+
+/// How many numbers of one group agree on where its table begins. The journal has copies of records: each number counts
+/// once.
+fn most_in_line(group: &[Pair], inode_size: u64) -> usize {
+    // Where a table would begin if number 1 were in it: pairs of one group agree on it.
+    let line = |pair: &Pair| pair.at.wrapping_sub(u64::from(pair.nr - 1) * inode_size);
+    let numbered: BTreeSet<(u64, u32)> = group.iter().map(|pair| (line(pair), pair.nr)).collect();
+    most_common(numbered.into_iter().map(|(line, _)| line))
 }
 
 /// How often the most common of some values occurs.
@@ -390,6 +400,19 @@ fn tables_by_pairs(geometry: &Geometry, pairs: &[Pair]) -> BTreeMap<u32, BlockNr
         geometry.blocks_on_volume(place, geometry.inode_table_blocks())
     };
     votes.into_iter().filter_map(|(group, places)| Some((group, best(places)?))).collect()
+}
+
+/// The last number that is named and has an inode: a damaged entry names any, far behind the end of the tables.
+fn last_named(source: &Source, geometry: &Geometry, pairs: &[Pair], entries: &[TypedEntry]) -> Result<u32, SourceGone> {
+    let in_place = |pair: &&Pair| geometry.inode_offset(InodeNr(pair.nr)) == Some(pair.at);
+    let last = pairs.iter().rev().find(in_place).map_or(0, |pair| pair.nr);
+    let mut tried = Tried::on(source, entries);
+    for entry in entries.iter().rev().take(MOST_LAST).take_while(|entry| entry.0 > last) {
+        if tried.is_right(geometry, *entry)? {
+            return Ok(entry.0);
+        }
+    }
+    Ok(last)
 }
 
 /// How far a group's table goes: to the last number that anything names, and on to where something else begins.

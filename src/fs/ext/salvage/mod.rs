@@ -113,7 +113,8 @@ fn instead(source: &Source, options: &OpenOptions) -> Result<Option<Evidence>, S
 
 /// Mends what other structures show to be wrong.
 fn mend(source: &Source, evidence: &mut Evidence) -> Result<(), SourceGone> {
-    if !is_proved(evidence) {
+    let is_proved = is_proved(evidence);
+    if !is_proved {
         if let Some(size) = trial::shown_inode_size(source, &evidence.geometry)? {
             evidence.geometry.inode_size = size;
             evidence.decisions.push(format!("inodes have {size} bytes, whatever the superblock says"));
@@ -122,12 +123,15 @@ fn mend(source: &Source, evidence: &mut Evidence) -> Result<(), SourceGone> {
             let said = std::mem::replace(&mut evidence.geometry.first_inode, GOOD_OLD_FIRST_INO);
             evidence.decisions.push(format!("files have inodes below {said}, the first by the superblock"));
         }
-        evidence.decisions.extend(mend_checksums(source, &mut evidence.geometry)?);
+    }
+    // A right checksum does not prove the UUID to be the one that all else was written with.
+    evidence.decisions.extend(mend_checksums(source, &mut evidence.geometry, is_proved)?);
+    if !is_proved {
         evidence.decisions.extend(descriptors::mend_size(source, &mut evidence.geometry)?);
     }
     let reserved = evidence.superblock.s_reserved_gdt_blocks.get();
     evidence.decisions.extend(descriptors::place(source, &mut evidence.geometry, reserved)?);
-    if !is_proved(evidence) {
+    if !is_proved {
         evidence.decisions.extend(mend_kinds(source, &mut evidence.geometry)?);
     }
     Ok(())
@@ -138,10 +142,12 @@ fn is_proved(evidence: &Evidence) -> bool {
     prove_superblock(&evidence.superblock, &evidence.geometry).is_some_and(|sums| sums.agree())
 }
 
-/// Corrects what the superblock says of checksums where the inodes' own show the contrary.
-fn mend_checksums(source: &Source, geometry: &mut Geometry) -> Result<Option<String>, SourceGone> {
+/// Corrects what the superblock says of checksums where the inodes' own show the contrary. That there are some, a right one
+/// of its own proves.
+fn mend_checksums(source: &Source, geometry: &mut Geometry, is_proved: bool) -> Result<Option<String>, SourceGone> {
     let says = geometry.has_checksums().then_some(geometry.seed);
-    let Some(shown) = trial::shown_seed(source, geometry)?.filter(|shown| *shown != says) else { return Ok(None) };
+    let differs = |shown: &Option<_>| *shown != says && (shown.is_some() || !is_proved);
+    let Some(shown) = trial::shown_seed(source, geometry)?.filter(differs) else { return Ok(None) };
     geometry.features.ro_compat &= !METADATA_CSUM.bit;
     let what = match shown {
         Some(seed) => {

@@ -52,7 +52,7 @@ pub fn belongs_to(geometry: &Geometry, record: &[u8]) -> Option<InodeNr> {
 }
 
 /// True if the record has the checksum it should have.
-fn checksum_agrees(geometry: &Geometry, nr: InodeNr, record: &[u8]) -> bool {
+pub fn checksum_agrees(geometry: &Geometry, nr: InodeNr, record: &[u8]) -> bool {
     let inode: Inode = padded(record);
     let has_hi = record.len() > disk::BASE_SIZE && inode.extra_reaches(disk::CHECKSUM_HI_AT + 2);
     let computed = geometry.seed.inode(nr, inode.i_generation.get()).inode_record(record, has_hi);

@@ -40,6 +40,9 @@ pub fn is_borne_out(source: &Source, evidence: &Evidence) -> Result<bool, Source
     if !tables_are_apart(geometry) || !is_root(source, geometry)? || hides_files(source, geometry)? {
         return Ok(false);
     }
+    if hides_checksums(source, geometry)? {
+        return Ok(false);
+    }
     if descriptors::is_disputed(source, geometry)? {
         return Ok(false);
     }
@@ -98,6 +101,20 @@ pub fn hides_files(source: &Source, geometry: &Geometry) -> Result<bool, SourceG
         let inode = padded::<Inode>(&bytes);
         let is_user_s = matches!(Kind::from_mode(inode.i_mode.get().into()), Kind::Directory | Kind::File);
         if is_user_s && inode.i_links_count.get() > 0 && record::judge(geometry, nr, &bytes) > Verdict::Garbage {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// True where the superblock knows of no checksums, and one of the first inodes has a right one. Where they were given
+/// up, inodes have none.
+fn hides_checksums(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
+    if geometry.has_checksums() {
+        return Ok(false);
+    }
+    for nr in (InodeNr::ROOT.0..=GOOD_OLD_FIRST_INO).map(InodeNr) {
+        if record_of(source, geometry, nr)?.is_some_and(|bytes| record::checksum_agrees(geometry, nr, &bytes)) {
             return Ok(true);
         }
     }

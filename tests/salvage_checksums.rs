@@ -1,0 +1,186 @@
+//! Damaged ext4 volumes with checksums of metadata: a checksum says whose a block is, and where it is missing or says
+//! nothing, what is ruined casts no doubt on what is not.
+
+mod common;
+mod salvaging;
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use common::{Mounted, Scratch, debugfs, tool};
+use salvaging::{assert_all_there, copied, first_block, header, inode_at, superblocks, tree, trusts, volume, zero};
+
+const KIND: &[&str] = &["-t", "ext4", "-b", "1024", "-g", "2048", "-O", "metadata_csum,64bit"];
+
+fn assert_nobody_is_doubted(out: &Path) {
+    let trusts = trusts(out);
+    let doubted: Vec<_> = trusts.iter().filter(|(_, trust)| *trust == "doubtful").collect();
+    assert!(doubted.is_empty(), "{doubted:?}");
+}
+
+fn write(image: &Path, at: u64, bytes: &[u8]) {
+    File::options().write(true).open(image).unwrap().write_all_at(bytes, at).unwrap();
+}
+
+fn read(image: &Path, at: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    File::open(image).unwrap().read_exact_at(&mut bytes, at).unwrap();
+    bytes
+}
+
+/// Byte offset of block `index` of a directory.
+fn block_at(image: &Path, directory: &str, index: u32) -> u64 {
+    let said = String::from_utf8(debugfs(image, &format!("bmap {directory} {index}\n"))).unwrap();
+    said.lines().last().unwrap().trim().parse::<u64>().unwrap() * header(image, "Block size:")
+}
+
+/// The names that both sides have in a directory.
+fn assert_same_names(tree: &Path, out: &Path, directory: &str) {
+    let names = |root: &Path| {
+        let mut names: Vec<_> =
+            fs::read_dir(root.join(directory)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(out), names(tree), "{directory}");
+}
+
+/// The list of blocks kept for more descriptors leads into files: it is no file, and they are not doubted.
+#[test]
+fn the_room_for_descriptors_is_said_to_be_in_files() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    let image = volume(&scratch, &tree, &["-t", "ext4", "-b", "1024", "-g", "2048", "-O", "metadata_csum,^64bit"]);
+    // The block of pointers to blocks of pointers.
+    let pointers = u32::from_le_bytes(read(&image, inode_at(&image, "<7>") + 0x28 + 13 * 4, 4).try_into().unwrap());
+    assert!(pointers > 0);
+    let files = (0..100).map(|i| first_block(&image, &format!("/deep/one/two/three/file{}", i * 4 + 1)) as u32);
+    let list: Vec<u8> = files.flat_map(u32::to_le_bytes).collect();
+    let free = header(&image, "Block count:") - 100;
+    write(&image, free * 1024, &list);
+    write(&image, u64::from(pointers) * 1024, &(free as u32).to_le_bytes());
+    // Something to search for.
+    zero(&image, inode_at(&image, "/many"), 256);
+    let out = copied(&scratch, &image);
+    assert_all_there(&tree, &out, "resize inode");
+    assert_nobody_is_doubted(&out);
+}
+
+/// Without any header the tables end where the last inode is, whatever one damaged entry names.
+#[test]
+fn headers_are_gone_and_an_entry_names_an_inode_far_behind_the_last() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    let image = volume(&scratch, &tree, &["-t", "ext4", "-b", "4096", "-g", "2048", "-O", "metadata_csum"]);
+    let name = b"file42";
+    let at = fs::read(&image).unwrap().windows(name.len()).position(|some| some == name).unwrap() as u64 - 8;
+    write(&image, at + 1, &[0x40]);
+    for at in superblocks(&image) {
+        let start = if at == 1024 { 0 } else { at };
+        zero(&image, start, 3 * 4096);
+    }
+    let out = copied(&scratch, &image);
+    let is_whole = |i: u32| fs::read(out.join(format!("deep/one/two/three/file{}", i * 4 + 1))).is_ok();
+    assert!((0..100).all(is_whole));
+    assert_nobody_is_doubted(&out);
+}
+
+/// A right checksum proves the superblock, but not that all else was written with its UUID.
+#[test]
+fn the_superblock_has_another_uuid_and_a_right_checksum() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    let image = volume(&scratch, &tree, KIND);
+    let set = "set_super_value uuid 12345678-1234-5678-1234-123456789abc";
+    tool("debugfs", &["-w", "-R", set, image.to_str().unwrap()]);
+    let out = copied(&scratch, &image);
+    assert_all_there(&tree, &out, "UUID");
+    let trusts = trusts(&out);
+    assert!(trusts.values().all(|trust| trust == "intact"), "{trusts:?}");
+}
+
+/// The journal has many copies of the inode tables' blocks: of all places that a number seems to have one is right.
+#[test]
+fn headers_are_gone_of_a_volume_with_a_full_journal() {
+    let scratch = Scratch::new();
+    let (tree, image) = (scratch.dir("tree"), scratch.sparse("image", 32 << 20));
+    let path = image.to_str().unwrap();
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "4096", "-g", "2048", "-N", "2000", path]);
+    for round in 0..12 {
+        let mount = Mounted::writable(&image, "");
+        for i in 0..40 {
+            for root in [mount.path(), &tree] {
+                let path = root.join(format!("dir{round}/dir{}/file{i}", i % 4));
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, format!("file {i} of round {round}")).unwrap();
+            }
+        }
+    }
+    for at in superblocks(&image) {
+        zero(&image, if at == 1024 { 0 } else { at }, 2 * 4096);
+    }
+    // Superblocks in the journal.
+    let bytes = fs::read(&image).unwrap();
+    for (at, _) in bytes.chunks(512).enumerate().filter(|(_, sector)| sector[0x38..0x3A] == [0x53, 0xEF]) {
+        zero(&image, at as u64 * 512, 1024);
+    }
+    assert_all_there(&tree, &copied(&scratch, &image), "full journal");
+}
+
+/// All copies of a descriptor agree on a place where there is nothing: a checksum bears out none of them, and the rules of
+/// layout lead to the table.
+#[test]
+fn all_copies_of_a_descriptor_name_an_empty_place() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    let image = volume(&scratch, &tree, KIND);
+    let empty = header(&image, "Block count:") - 200;
+    for at in superblocks(&image) {
+        // bg_inode_table of the third group.
+        write(&image, at + 1024 + 2 * 64 + 8, &(empty as u32).to_le_bytes());
+    }
+    let out = copied(&scratch, &image);
+    assert_all_there(&tree, &out, "descriptors");
+}
+
+/// Two blocks of directories have changed places: each is listed where its checksum says, not where it lies. So it is where
+/// the superblock denies that there are checksums, and its copies do not.
+#[test]
+fn blocks_of_directories_have_changed_places() {
+    for denied in [false, true] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        let image = volume(&scratch, &tree, KIND);
+        for (one, two) in [((1, "/many"), (0, "/wide/dir3")), ((2, "/many"), (1, "/deep/one/two/three"))] {
+            let (one, two) = (block_at(&image, one.1, one.0), block_at(&image, two.1, two.0));
+            let (first, second) = (read(&image, one, 1024), read(&image, two, 1024));
+            write(&image, two, &first);
+            write(&image, one, &second);
+        }
+        if denied {
+            let features = read(&image, 1024 + 0x64, 4);
+            write(&image, 1024 + 0x65, &[features[1] & !4]);
+        }
+        let out = copied(&scratch, &image);
+        assert_all_there(&tree, &out, &format!("denied: {denied}"));
+        assert!(!out.join("#lost").exists(), "denied: {denied}");
+        for directory in ["many", "wide/dir3", "deep/one/two/three"] {
+            assert_same_names(&tree, &out, directory);
+        }
+    }
+}
+
+/// A block of one directory was written over another's: its names are listed once, where they belong.
+#[test]
+fn a_block_of_a_directory_lies_over_another_s() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    let image = volume(&scratch, &tree, KIND);
+    let block = read(&image, block_at(&image, "/many", 1), 1024);
+    write(&image, block_at(&image, "/wide/dir3", 0), &block);
+    let out = copied(&scratch, &image);
+    assert_same_names(&tree, &out, "many");
+    let of_many = |root: &Path| fs::read_dir(root).unwrap().any(|it| it.unwrap().file_name().len() > 20);
+    assert!(!of_many(&out.join("wide/dir3")));
+}
