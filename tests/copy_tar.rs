@@ -92,6 +92,24 @@ fn a_compressed_archive_is_what_zstd_reads() {
     assert!(again.stderr.contains("can not be gone on with"), "{again:?}");
 }
 
+/// More than what the archive's writer, and a pipe, hold.
+#[test]
+fn an_archive_on_standard_output_comes_to_its_end() {
+    let scratch = Scratch::new();
+    let image = ext4(&scratch, 64 * MIB, "head -c 9000000 /dev/urandom > x; echo 1 > y");
+    let copy = |end: &str| {
+        let program = env!("CARGO_BIN_EXE_offmount");
+        let script = format!("set -o pipefail; timeout -s KILL 60 '{program}' copy '{}' --to tar:- {end}", image.display());
+        run(system("bash").args(["-c", &script]), b"")
+    };
+    assert!(copy("| tar -t").exits(0).text().contains(".offmount/B3SUMS"));
+    copy("--dry-run").exits(0);
+    for nobody in ["> /dev/full", "| head -c 1000 > /dev/null"] {
+        let ran = copy(nobody).exits(1);
+        assert!(ran.stderr.contains("can not be written any more"), "{nobody}: {ran:?}");
+    }
+}
+
 #[test]
 fn an_archive_that_does_not_fit_is_told() {
     let scratch = Scratch::new();

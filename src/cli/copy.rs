@@ -485,7 +485,9 @@ fn to_stdout(to: &To) -> bool {
 
 fn copy_out(session: &Session, arguments: &Arguments, request: &Request<'_>) -> Result<Outcome, Stop> {
     let destination = destination(arguments)?;
-    let mut planned = Planned { json: arguments.json, out: output::stdout(), broken: None };
+    // Whoever holds standard output keeps an archive's writer waiting for it.
+    let out: Box<dyn Write> = if arguments.dry_run { Box::new(output::stdout()) } else { Box::new(std::io::sink()) };
+    let mut planned = Planned { json: arguments.json, out, broken: None };
     let outcome = copy::run(request, destination, &session.progress, &mut |record| planned.show(record));
     session.progress.clear();
     planned.finish()?;
