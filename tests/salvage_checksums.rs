@@ -4,12 +4,15 @@
 mod common;
 mod salvaging;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use common::{Mounted, Scratch, debugfs, tool};
-use salvaging::{assert_all_there, copied, first_block, header, inode_at, superblocks, tree, trusts, volume, zero};
+use salvaging::{
+    assert_all_there, copied, first_block, header, inode_at, number, superblocks, tree, trusts, volume, zero,
+};
 
 const KIND: &[&str] = &["-t", "ext4", "-b", "1024", "-g", "2048", "-O", "metadata_csum,64bit"];
 
@@ -86,18 +89,60 @@ fn headers_are_gone_and_an_entry_names_an_inode_far_behind_the_last() {
     assert_nobody_is_doubted(&out);
 }
 
-/// A right checksum proves the superblock, but not that all else was written with its UUID.
+/// A right checksum proves a superblock, but not that all else was written with its UUID.
 #[test]
-fn the_superblock_has_another_uuid_and_a_right_checksum() {
+fn superblocks_have_another_uuid_and_right_checksums() {
     let scratch = Scratch::new();
     let tree = tree(&scratch);
-    let image = volume(&scratch, &tree, KIND);
-    let set = "set_super_value uuid 12345678-1234-5678-1234-123456789abc";
-    tool("debugfs", &["-w", "-R", set, image.to_str().unwrap()]);
+    let image = volume(
+        &scratch,
+        &tree,
+        &["-t", "ext4", "-b", "4096", "-g", "256", "-O", "metadata_csum,^metadata_csum_seed,^resize_inode"],
+    );
+    let other = scratch.copy_of(&image, "other");
+    tool("tune2fs", &["-U", "12345678-1234-5678-1234-123456789abc", other.to_str().unwrap()]);
+    for at in superblocks(&image) {
+        write(&image, at, &read(&other, at, 1024));
+    }
     let out = copied(&scratch, &image);
     assert_all_there(&tree, &out, "UUID");
     let trusts = trusts(&out);
     assert!(trusts.values().all(|trust| trust == "intact"), "{trusts:?}");
+}
+
+/// Most blocks of inode tables are garbage: the others still show where tables are, though no superblock does.
+#[test]
+fn headers_are_gone_and_most_of_the_inode_tables() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    let image = volume(&scratch, &tree, &["-t", "ext4", "-b", "4096", "-g", "2048", "-O", "metadata_csum"]);
+    let last = u64::from(number(&image, "/wide/dir16/file390"));
+    let blocks: Vec<u64> = (17..last).step_by(16).map(|nr| inode_at(&image, &format!("<{nr}>")) / 4096).collect();
+    let mut random = 1u32;
+    let mut garbage = || {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 24) as u8
+    };
+    // Eight of each ten.
+    let some = blocks.chunks(10).flat_map(|ten| ten.iter().take(8)).copied().collect::<BTreeSet<u64>>();
+    let path = |i: u32| match i % 4 {
+        0 => format!("many/a name that is rather long, number {i:04}"),
+        1 => format!("deep/one/two/three/file{i}"),
+        _ => format!("wide/dir{}/file{i}", i % 17),
+    };
+    let is_left = |path: &String| !some.contains(&(inode_at(&image, &format!("\"/{path}\"")) / 4096));
+    let left: Vec<String> = (0..400).step_by(7).map(path).filter(is_left).collect();
+    assert!(left.len() > 4);
+    for block in &some {
+        write(&image, block * 4096, &std::iter::repeat_with(&mut garbage).take(4096).collect::<Vec<u8>>());
+    }
+    for at in superblocks(&image) {
+        zero(&image, if at == 1024 { 0 } else { at }, 2 * 4096);
+    }
+    let out = copied(&scratch, &image);
+    for path in left {
+        assert!(fs::read(out.join(&path)).ok() == fs::read(tree.join(&path)).ok(), "{path}");
+    }
 }
 
 /// The journal has many copies of the inode tables' blocks: of all places that a number seems to have one is right.

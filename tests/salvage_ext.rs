@@ -447,6 +447,10 @@ fn the_beginning_of_a_small_volume_is_cut_off() {
         fs::write(&image, &bytes[2 * 4096..]).unwrap();
         let out = copied(&scratch, &image);
         assert_all_there(&tree, &out, &format!("{kind:?}"));
+        // Something else is there instead, and more of it.
+        fs::write(&image, [&vec![0xA5; 1 << 20], &vec![0; 2 * 4096], &bytes[2 * 4096..]].concat()).unwrap();
+        let out = copied(&scratch, &image);
+        assert_all_there(&tree, &out, &format!("{kind:?}, something before it"));
     }
 }
 

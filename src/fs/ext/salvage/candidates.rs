@@ -66,12 +66,12 @@ fn candidates(source: &Source, traces: &Traces, here: Vec<Candidate>) -> Result<
     let is_shown = traces.dirs.len() >= FEWEST_DIRECTORIES && infer::vote_block_size(&traces.dirs).is_some();
     if borne_out.is_empty() {
         // The journal has copies of the superblock, too, which say nothing of how far they are from the start.
-        let missing = shifted::missing(source.len(), traces);
+        let shift = shifted::shift(source.len(), traces);
         if !here.is_empty() {
-            return Ok(here.into_iter().map(|candidate| Candidate { missing, ..candidate }).collect());
+            return Ok(here.into_iter().map(|candidate| shifted_by(shift, candidate)).collect());
         }
-        if is_shown && (missing > 0 || elsewhere.is_empty()) {
-            return Ok(vec![by_directories(source, traces, missing)]);
+        if is_shown && (shift != 0 || elsewhere.is_empty()) {
+            return Ok(vec![shifted_by(shift, by_directories(source, traces))]);
         }
     }
     let mut found = Vec::new();
@@ -82,18 +82,27 @@ fn candidates(source: &Source, traces: &Traces, here: Vec<Candidate>) -> Result<
         found.extend(candidate.map(|candidate| Candidate { missing: place.missing(), ..candidate }));
     }
     if found.is_empty() && is_shown {
-        found.push(by_directories(source, traces, 0));
+        found.push(by_directories(source, traces));
     }
     found.sort_by_key(|candidate| std::cmp::Reverse(candidate.confidence));
     Ok(found)
 }
 
-/// A filesystem of which nothing but directories is known, and how much of it is missing.
-fn by_directories(source: &Source, traces: &Traces, missing: u64) -> Candidate {
+/// A filesystem of which so much is missing, or that begins so far behind the start of the source.
+fn shifted_by(shift: i64, candidate: Candidate) -> Candidate {
+    let (missing, before) = (shift.max(0).unsigned_abs(), shift.min(0).unsigned_abs());
+    let Span { start, end } = candidate.span;
+    let mut sniffed = candidate.sniffed;
+    sniffed.size = sniffed.size.saturating_add(missing);
+    Candidate { sniffed, missing, span: Span { start: start.saturating_add(before).min(end), end }, ..candidate }
+}
+
+/// A filesystem of which nothing but directories is known.
+fn by_directories(source: &Source, traces: &Traces) -> Candidate {
     Candidate {
-        sniffed: Sniffed { kind: "ext4", label: None, uuid: None, size: source.len().saturating_add(missing) },
+        sniffed: Sniffed { kind: "ext4", label: None, uuid: None, size: source.len() },
         span: Span::new(0, source.len()),
-        missing,
+        missing: 0,
         evidence: format!("{} directories", traces.dirs.len()),
         confidence: 60,
         lead: Lead::default(),

@@ -17,6 +17,9 @@ use crate::source::{Source, SourceGone, read_whole};
 /// Entries on which a supposed number of inodes per group is tried.
 const MOST_TRIED: usize = 4000;
 
+/// Places without an inode for each that is proved, with which a place is borne out.
+const FOREIGN: usize = 8;
+
 /// The number that an entry names, and the type it records; 0 for none.
 pub type TypedEntry = (u32, u8);
 
@@ -61,12 +64,15 @@ pub struct Counted {
     wrong: usize,
     /// No inodes, or no place.
     garbage: usize,
+    /// Checksums prove those that are right.
+    proved: bool,
 }
 
 impl Counted {
-    /// True if hardly a sound inode speaks against the place; damaged ones say little.
+    /// True if hardly a sound inode speaks against the place; damaged ones say little, least of all beside proved ones.
     pub fn bear_it_out(&self) -> bool {
-        self.right * 10 >= (self.right + self.wrong) * 9 && self.right >= self.wrong + self.garbage
+        let garbage = if self.proved { self.garbage / FOREIGN } else { self.garbage };
+        self.right * 10 >= (self.right + self.wrong) * 9 && self.right >= self.wrong + garbage
     }
 }
 
@@ -87,7 +93,7 @@ impl<'s> Tried<'s> {
 
     /// To what the entries (of one group) lead.
     pub fn count(&mut self, geometry: &Geometry, group: Option<GroupNr>) -> Result<Counted, SourceGone> {
-        let mut counted = Counted::default();
+        let mut counted = Counted { proved: geometry.has_checksums(), ..Counted::default() };
         let entries = group.map_or(self.entries, |group| self.of_group(geometry, group));
         for &(nr, kind) in entries {
             match self.found(geometry, nr)? {
