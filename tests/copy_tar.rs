@@ -99,7 +99,8 @@ fn an_archive_on_standard_output_comes_to_its_end() {
     let image = ext4(&scratch, 64 * MIB, "head -c 9000000 /dev/urandom > x; echo 1 > y");
     let copy = |end: &str| {
         let program = env!("CARGO_BIN_EXE_offmount");
-        let script = format!("set -o pipefail; timeout -s KILL 60 '{program}' copy '{}' --to tar:- {end}", image.display());
+        let script =
+            format!("set -o pipefail; timeout -s KILL 60 '{program}' copy '{}' --to tar:- {end}", image.display());
         run(system("bash").args(["-c", &script]), b"")
     };
     assert!(copy("| tar -t").exits(0).text().contains(".offmount/B3SUMS"));

@@ -58,6 +58,8 @@ enum Found {
 /// To what the entries lead.
 #[derive(Default)]
 pub struct Counted {
+    /// All of them.
+    all: usize,
     /// Inodes of the kind that the entry says.
     pub right: usize,
     /// Sound inodes of another kind.
@@ -69,6 +71,11 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// True if there is an entry, and none that does not lead to what it names.
+    pub fn are_all_right(&self) -> bool {
+        self.right > 0 && self.right == self.all
+    }
+
     /// True if hardly a sound inode speaks against the place; damaged ones say little, least of all beside proved ones.
     pub fn bear_it_out(&self) -> bool {
         let garbage = if self.proved { self.garbage / FOREIGN } else { self.garbage };
@@ -95,6 +102,7 @@ impl<'s> Tried<'s> {
     pub fn count(&mut self, geometry: &Geometry, group: Option<GroupNr>) -> Result<Counted, SourceGone> {
         let mut counted = Counted { proved: geometry.has_checksums(), ..Counted::default() };
         let entries = group.map_or(self.entries, |group| self.of_group(geometry, group));
+        counted.all = entries.len();
         for &(nr, kind) in entries {
             match self.found(geometry, nr)? {
                 Found::Used(found) if is_of_kind(found, kind) => counted.right += 1,

@@ -128,12 +128,11 @@ fn best_fitting(
 
 /// How many entries lead to what they name, in a geometry that pairs alone place: of a sample, once the rest is placed.
 fn leading(source: &Source, mut geometry: Geometry, entries: &[TypedEntry]) -> Result<usize, SourceGone> {
-    if geometry.group_count() > MOST_SAMPLED {
-        return Ok(Tried::on(source, entries).count(&geometry, None)?.right);
-    }
     let sample: Vec<TypedEntry> = entries.iter().copied().step_by(entries.len().div_ceil(SAMPLE).max(1)).collect();
     let mut tried = Tried::on(source, &sample);
-    place_rest(source, &mut geometry, &mut tried, false)?;
+    if geometry.group_count() <= MOST_SAMPLED {
+        place_rest(source, &mut geometry, &mut tried, false)?;
+    }
     Ok(tried.count(&geometry, None)?.right)
 }
 
@@ -378,6 +377,9 @@ fn place_rest(
             };
             if votes > 0 && best.is_none_or(|(most, _)| votes > most) {
                 best = Some((votes, table));
+            }
+            if counted.are_all_right() {
+                break;
             }
         }
         geometry.groups[nr.0 as usize].inode_table = best.map(|(_, table)| table);
