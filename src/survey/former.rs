@@ -36,19 +36,18 @@ pub(super) fn former(
     progress: &dyn Progress,
 ) -> Result<(Vec<Volume>, Vec<String>), SourceGone> {
     let nothing = (Vec::new(), Vec::new());
-    let Some(only) = asked(&options.only).filter(|_| options.offset.is_none() && !options.open.strict) else {
+    if options.offset.is_some() || options.open.strict || !options.only.is_empty() {
         return Ok(nothing);
-    };
+    }
     let since = match written_over(disk, table, volumes, options)? {
         None if is_divided_anew => Some(divided_anew(disk, volumes)?),
         since => since,
     };
     let Some(Since { written, what }) = since else { return Ok(nothing) };
-    let options = SurveyOptions { only, ..options.clone() };
     let rest: Source = Arc::new(Unreadable::new(disk.clone(), written.clone()));
-    let (older, places) = divide(&rest, &options, &mut Log::new(), progress)?;
-    let found = look_into_all(&rest, places, &options, progress)?;
-    let mut found = with_inside(&rest, found, &options, progress)?;
+    let (older, places) = divide(&rest, options, &mut Log::new(), progress)?;
+    let found = look_into_all(&rest, places, options, progress)?;
+    let mut found = with_inside(&rest, found, options, progress)?;
     let is_left = |span: Span| written.within(span).map(|lost| lost.len()).sum::<u64>() < span.len();
     let is_known = |span: Span| volumes.iter().any(|volume| volume.is_older && volume.span.start == span.start);
     found.retain(|volume| volume.kind().is_some() && is_left(volume.span) && !is_known(volume.span));
@@ -61,17 +60,6 @@ pub(super) fn former(
     }
     let of_table = older.into_iter().flat_map(|table| table.decisions);
     Ok((found, [format!("the disk as it was before {what}")].into_iter().chain(of_table).collect()))
-}
-
-/// Of the volumes that alone are to be opened, those of the disk before, as that disk names them; `None` where it is not
-/// asked for.
-fn asked(only: &[String]) -> Option<Vec<String>> {
-    let own = |name: &String| match name.strip_prefix(DISK)? {
-        "" => Some("disk".to_owned()),
-        rest => rest.strip_prefix('.').map(str::to_owned),
-    };
-    let named: Vec<String> = only.iter().filter_map(own).collect();
-    (only.is_empty() || !named.is_empty()).then_some(named)
 }
 
 /// The beginning of the disk, over which a smaller image was written: a copy of another table is left behind it, or it is

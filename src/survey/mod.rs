@@ -40,7 +40,8 @@ pub struct SurveyOptions {
     pub sector_size: Option<u32>,
     /// How filesystems are opened. `strict` also means that nothing is searched for.
     pub open: OpenOptions,
-    /// Names of the only volumes whose filesystems are opened; the others are merely identified. Empty: all.
+    /// Names of the only volumes whose filesystems are opened; the others are merely identified, and nothing older than
+    /// those is looked for. Empty: all.
     pub only: Vec<String>,
 }
 
