@@ -100,11 +100,59 @@ fn what_can_not_be_reached_is_told_with_what_to_do() {
     };
     told(&with("ssh-other", &url), &["host's key", "ssh-keygen -R"]);
     told(&with("ssh-stranger", &url), &["Permission denied", "key"]);
-    told(&with("ssh", &sshd.url(1, &scratch.join("copy"))), &["refused"]);
+    told(&with("ssh", &sshd.url(1, &scratch.join("copy"))), &["refused", "does sshd run"]);
+    told(&with("ssh", "root@host:/srv"), &["sftp://USER@HOST/PATH", "./root@host:/srv"]);
     told(&with("ssh", "sftp://127.0.0.1:x/y"), &["port"]);
     told(&with("ssh", "gopher://host/x"), &["gopher", "sftp://"]);
     told(&with("ssh", &sshd.url(sshd.port, Path::new("/proc/nowhere"))), &["/proc/nowhere can not be made"]);
     assert!(!scratch.join("copy").exists());
+}
+
+/// Whoever knows a host's name may be gone with the line: that passes, as the line does.
+#[test]
+fn a_host_whose_name_is_not_known_for_a_while_is_waited_for() {
+    let (scratch, sshd) = (Scratch::new(), Sshd::start());
+    let image = ext4(&scratch, 64 * MIB, "head -c 20000000 /dev/urandom > x");
+    let (nameless, tried) = (scratch.join("nameless"), scratch.join("tried"));
+    let script = format!(
+        "#!/bin/sh\n[ -e {0} ] || exec {1} \"$@\"\ntouch {2}\nexec {1} no.such.host.invalid\n",
+        nameless.display(),
+        sshd.ssh("ssh"),
+        tried.display()
+    );
+    let ssh = scratch.join("ssh");
+    fs::write(&ssh, script).unwrap();
+    tool("chmod", &["+x", ssh.to_str().unwrap()]);
+    let url = sshd.url(sshd.port, &scratch.join("copy"));
+    let mut command = sshd.command(&["copy", image.to_str().unwrap(), "--to", &url, "--bwlimit", "6MiB", "--ssh"]);
+    let mut child = command.arg(&ssh).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    fs::write(&nameless, "").unwrap();
+    sshd.kill_sessions();
+    let began = Instant::now();
+    while !tried.exists() {
+        assert!(child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60), "it did not try");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    fs::remove_file(&nameless).unwrap();
+    assert!(child.wait().unwrap().success());
+    sshd.offmount(&["verify", "--to", &url]).exits(0);
+}
+
+/// The server's system takes paths of 4 kB.
+#[test]
+fn a_tree_deeper_than_its_paths_may_be_arrives_whole() {
+    let (scratch, sshd) = (Scratch::new(), Sshd::start());
+    let deep = "for i in $(seq 25); do mkdir \"$(printf 'd%.0s' $(seq 200))\"; cd d*; echo $i > at; done";
+    let image = ext4(&scratch, 32 * MIB, deep);
+    let to = scratch.join("copy");
+    let url = sshd.url(sshd.port, &to);
+    let copied = sshd.offmount(&["copy", image.to_str().unwrap(), "--to", &url]).exits(0);
+    assert!(copied.text().contains("can not hold so long a path"), "{copied:?}");
+    sshd.offmount(&["verify", "--read-back", "--to", &url]).exits(0);
+    let moved: Vec<_> = fs::read_dir(to.join("#long")).unwrap().flatten().collect();
+    assert!(!moved.is_empty() && moved.iter().all(|it| it.path().is_dir()), "{moved:?}");
 }
 
 #[test]

@@ -108,6 +108,7 @@ fn an_archive_on_standard_output_comes_to_its_end() {
     for nobody in ["> /dev/full", "| head -c 1000 > /dev/null"] {
         let ran = copy(nobody).exits(1);
         assert!(ran.stderr.contains("can not be written any more"), "{nobody}: {ran:?}");
+        assert!(ran.stderr.contains("an archive can not be gone on with"), "{nobody}: {ran:?}");
     }
 }
 

@@ -189,6 +189,27 @@ fn a_webdav_server_that_lets_nothing_be_written_is_told() {
     assert_eq!(fs::read_dir(&served).unwrap().count(), 0);
 }
 
+#[test]
+fn a_server_that_is_not_there_is_named_with_what_to_look_at() {
+    let case = Case::new();
+    let login = |auth: &'static str| [("ST_AUTH", auth), ("ST_USER", "a"), ("ST_KEY", "b")];
+    says(&case.copy("swift://some/x", &login("http://127.0.0.1:1/v1.0")), 2, &["http://127.0.0.1:1/v1.0", "ST_AUTH"]);
+    says(&case.copy("swift://some/x", &login("nonsense")), 2, &["ST_AUTH", "nonsense", "https://"]);
+    says(&case.copy("webdav://127.0.0.1:1/x", &[]), 2, &["http://127.0.0.1:1/x", "refused", "look at"]);
+    let port = free_ports(1);
+    let served = case.scratch.dir("served");
+    let _server = rclone_webdav(&served, port);
+    says(&case.copy(&format!("webdavs://127.0.0.1:{port}/x"), &[]), 2, &["does not encrypt", "webdav"]);
+    says(
+        &case.copy(
+            "s3://some/x",
+            &[("SSL_CERT_FILE", "/not/there"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")],
+        ),
+        2,
+        &["/not/there", "SSL_CERT_FILE"],
+    );
+}
+
 /// A directory on a disk of `size`.
 struct Small(PathBuf);
 

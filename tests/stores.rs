@@ -338,6 +338,47 @@ fn webdav_of_wsgidav() {
     case.is_below(&served.join("made"));
 }
 
+/// A name of 255 bytes that no text are, and directories in one another until their path has 5 kB.
+const LONG: &str = r#"
+echo odd > "$(printf '\xff%.0s' $(seq 255))"; mkdir deep; cd deep
+for i in $(seq 25); do mkdir "$(printf 'd%.0s' $(seq 200))"; cd d*; echo $i > at; done
+"#;
+
+/// A store takes names of some 1,000 bytes, a server of files what its own disk takes.
+#[test]
+fn what_has_too_long_a_name_or_path_goes_to_another_place_and_is_whole() {
+    let scratch = Scratch::new();
+    let image = ext4(&scratch, 32 << 20, LONG);
+    let (case, (auth, swift)) = (Case { scratch, image, files: BTreeMap::new() }, swift_login());
+    let (rclone_serves, wsgidav_serves) = (case.scratch.dir("served"), case.scratch.dir("served too"));
+    let port = free_ports(1);
+    let _webdav = rclone_webdav(&rclone_serves, port);
+    let settings =
+        [("ST_AUTH", &*auth), ("ST_USER", "test:tester"), ("ST_KEY", "testing"), ("OFFMOUNT_WEBDAV_PASSWORD", "word")];
+    let mut far = vec!["swift://long/x".to_owned(), format!("webdav://user@127.0.0.1:{port}/x")];
+    let wsgidav = servers::wsgidav(&wsgidav_serves);
+    far.extend(wsgidav.iter().map(|server| format!("webdav://127.0.0.1:{}/x", server.port)));
+    for to in &far {
+        let copied = run(&mut case.copy(to, &settings), b"").exits(0);
+        assert!(said(&copied).contains("can not hold so long a path"), "{to}: {copied:?}");
+        run(case.offmount(&settings).args(["verify", "--read-back", "--to", to]), b"").exits(0);
+    }
+    let got = Scratch::new();
+    run(rclone().args(["copy", "-q", "--fast-list", &format!("{swift}long/x")]).arg(got.path()), b"").exits(0);
+    for top in [got.path(), &rclone_serves.join("x"), &wsgidav_serves.join("x")] {
+        if top.exists() {
+            run(case.offmount(&[]).arg("restore-metadata").arg(top), b"").exits(0);
+            let contents: Vec<String> = copying::records(top)
+                .iter()
+                .filter(|record| record.kind == offmount::node::Kind::File)
+                .map(|record| fs::read_to_string(top.join(std::ffi::OsStr::from_bytes(&record.path))).unwrap())
+                .collect();
+            let expected: Vec<String> = (1..=25).map(|n| format!("{n}\n")).chain(["odd\n".to_owned()]).collect();
+            assert!(expected.iter().all(|it| contents.contains(it)), "{contents:?}");
+        }
+    }
+}
+
 /// Kills a copy once its large file is on its way, and loses all that this machine knew of it.
 fn run_that_never_comes_back(case: &Case, to: &str, remote: &str, settings: &[(&str, &str)]) {
     let mut slow = case.copy(to, settings);

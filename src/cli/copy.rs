@@ -226,7 +226,8 @@ pub(super) fn run(arguments: Arguments, global: Global) -> Result<u8, Stop> {
     let complete = complete && (!arguments.paths.is_empty() || reads_something(&session));
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Copied };
     let unread = unread(&session);
-    let summary = Copy { mode, outcome: &outcome, unread: &unread, compared: &compared, complete };
+    let can_go_on = !matches!(arguments.to, To::Tar(_));
+    let summary = Copy { mode, outcome: &outcome, unread: &unread, compared: &compared, complete, can_go_on };
     evidence::note("copy", serde_json::to_value(summary.to_json())?);
     let mut text = Vec::new();
     match arguments.json {

@@ -9,6 +9,7 @@ use crate::fs::content::Content;
 use crate::manifest::{Record, Status};
 use crate::node::{Kind, Node};
 use crate::progress::Progress;
+use crate::sink::Names;
 use crate::sink::tar::Tar;
 use crate::source::SourceGone;
 use crate::tree::ItemId;
@@ -21,7 +22,7 @@ const BATCH: usize = 1024;
 
 /// Plans `request` and tells `planned` every record.
 pub fn run(request: &Request<'_>, progress: &dyn Progress, planned: &mut dyn FnMut(&Record)) -> Result<Outcome, Error> {
-    let prepared = Prepared::new(request, NAME_MAX, progress)?;
+    let prepared = Prepared::new(request, Names::plain(NAME_MAX), progress)?;
     let nowhere = Tar::new(Box::new(std::io::sink()));
     let job = Job::new(request, request.hashes, &prepared.places, &nowhere, None, None, progress);
     let plan = &prepared.plan;

@@ -12,6 +12,7 @@ use super::place::Places;
 use super::previous::Previous;
 use super::{Hashes, Part, Request, Stopped};
 use crate::manifest::{Digests, Flaw, Record, Status};
+use crate::name::escaped;
 use crate::node::{Kind, Node, Trust};
 use crate::progress::Progress;
 use crate::sink::{Failure, Sink};
@@ -201,7 +202,9 @@ impl<'a> Job<'a> {
             Halt::Failure(Failure::Passing(why)) => self.stop(Stopped::DestinationGone(why)),
             Halt::Failure(Failure::Busy(why)) => {
                 self.stop(Stopped::DestinationGone(format!(
-                    "{why}; it is there, but takes nothing: its disks may be full"
+                    "{}: {why}; it is there, but takes nothing: its disks may be full, or this name is too much for it \
+                     (--exclude)",
+                    escaped(&record.path)
                 )));
             }
             Halt::Failure(failure @ Failure::Stands(_)) => {

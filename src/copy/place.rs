@@ -6,10 +6,14 @@ use super::Part;
 use crate::manifest::FOLDER;
 use crate::name::escaped;
 use crate::node::Kind;
+use crate::sink::Names;
 use crate::tree::{ItemId, ROOT};
 
 /// Where the files go that a mount hides, below the top: `#volumes/p2/boot`.
 const VOLUMES: &[u8] = b"#volumes";
+
+/// Where goes what has too long a path, below the top.
+const LONG: &[u8] = b"#long";
 
 /// How many changed names are told one by one; all of them stand in the manifest.
 const NOTED: u64 = 100;
@@ -28,15 +32,16 @@ pub struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// Decides where the items of `parts` go, in a destination that takes names of `name_max` bytes.
-    pub fn decide(parts: &'a [Part<'a>], name_max: usize) -> Self {
+    /// Decides where the items of `parts` go, in a destination that takes such names.
+    pub fn decide(parts: &'a [Part<'a>], names: Names) -> Self {
         let mut places =
             Places { parts, moved: HashMap::new(), covered: HashSet::new(), notes: Vec::new(), renamed: 0 };
         for (n, part) in (0u16..).zip(parts) {
             for other in parts.iter().filter(|other| is_below(&other.at, &part.at) && other.at != part.at) {
                 places.make_way(n, part, other);
             }
-            places.rename_misfits(n, part, name_max);
+            places.rename_misfits(n, part, names);
+            places.shorten(n, part, names);
         }
         places
     }
@@ -68,15 +73,16 @@ impl<'a> Places<'a> {
         self.moved.insert((n, item), to);
     }
 
-    fn rename_misfits(&mut self, n: u16, part: &Part<'_>, name_max: usize) {
+    fn rename_misfits(&mut self, n: u16, part: &Part<'_>, names: Names) {
         // Items of one directory stand together: its names are gathered once.
         let mut siblings: (Option<ItemId>, HashSet<&[u8]>) = (None, HashSet::new());
         for item in part.tree.items().skip(1) {
             let (name, parent) = (part.tree.name(item), part.tree.parent(item));
             let is_top = part.at.is_empty() && parent == ROOT;
-            let is_ours =
-                is_top && (name.eq_ignore_ascii_case(FOLDER.as_bytes()) || name == VOLUMES && self.parts.len() > 1);
-            if (fits(name, name_max) && !is_ours) || self.moved.contains_key(&(n, item)) {
+            let is_ours = is_top
+                && (name.eq_ignore_ascii_case(FOLDER.as_bytes())
+                    || is_placed(name, part.tree.kind(item), self.parts.len()));
+            if (fits(name, names) && !is_ours) || self.moved.contains_key(&(n, item)) {
                 continue;
             }
             if siblings.0 != Some(parent) {
@@ -86,14 +92,51 @@ impl<'a> Places<'a> {
             if !path.is_empty() {
                 path.push(b'/');
             }
-            path.extend_from_slice(&other_name(name, name_max, &siblings.1));
+            path.extend_from_slice(&other_name(name, names, &siblings.1));
             let why = if is_ours { "the name is offmount's own" } else { "the destination can not hold the name" };
-            if self.renamed < NOTED {
-                let (from, to) = (part.tree.path(item), escaped(&path));
-                self.notes.push(format!("/{} goes to {to}: {why}", escaped(&from)));
+            self.rename(n, part, item, path, why);
+        }
+    }
+
+    fn rename(&mut self, n: u16, part: &Part<'_>, item: ItemId, path: Vec<u8>, why: &str) {
+        if self.renamed < NOTED {
+            let (from, to) = (part.tree.path(item), escaped(&path));
+            self.notes.push(format!("/{} goes to {to}: {why}", escaped(&from)));
+        }
+        self.renamed += 1;
+        self.moved.insert((n, item), path);
+    }
+
+    /// What has too long a path goes to a directory of its own at the top, with all below it.
+    fn shorten(&mut self, n: u16, part: &Part<'_>, names: Names) {
+        if names.longest_path == usize::MAX {
+            return;
+        }
+        // Of what a directory moves along some may have been moved before it: the path decides each time.
+        for item in part.tree.items().skip(1) {
+            if self.length(n, item, names.length) <= names.longest_path {
+                continue;
             }
-            self.renamed += 1;
-            self.moved.insert((n, item), path);
+            let hash = blake3::hash(&[part.volume.as_bytes(), b"/", &part.tree.path(item)].concat()).to_hex();
+            let name = with_end(part.tree.name(item), &format!("~{}", &hash[..16]), names);
+            let path = [LONG, b"/", &name].concat();
+            self.rename(n, part, item, path, "the destination can not hold so long a path");
+        }
+    }
+
+    /// Bytes that a destination needs for an item's path.
+    fn length(&self, n: u16, item: ItemId, length: fn(&[u8]) -> usize) -> usize {
+        let Part { tree, at: top, .. } = &self.parts[usize::from(n)];
+        let (mut bytes, mut at) = (0, item);
+        loop {
+            if let Some(path) = self.moved.get(&(n, at)) {
+                return bytes + length(path);
+            }
+            if at == ROOT {
+                return bytes + length(top);
+            }
+            bytes += length(tree.name(at)) + 1;
+            at = tree.parent(at);
         }
     }
 
@@ -162,6 +205,9 @@ impl<'a> Places<'a> {
             let missing = ways(&part.at).filter(|path| self.directory_at(path).is_none());
             implied.extend(missing.map(<[u8]>::to_vec));
             for ((of, item), path) in self.moved.iter().filter(|((of, item), _)| *of == n && wanted(n, *item)) {
+                if is_below(path, LONG) {
+                    implied.extend(ways(path).filter(|path| self.directory_at(path).is_none()).map(<[u8]>::to_vec));
+                }
                 if is_below(path, VOLUMES) && !is_below(&part.at, VOLUMES) {
                     implied.extend(ways(path).map(<[u8]>::to_vec));
                     implied.extend(self.is_covered(*of, *item).then(|| path.clone()));
@@ -195,8 +241,13 @@ pub fn is_below(path: &[u8], top: &[u8]) -> bool {
     strip(path, top).is_some()
 }
 
-fn fits(name: &[u8], name_max: usize) -> bool {
-    name.len() <= name_max
+/// True for a name at the top below which we put things.
+fn is_placed(name: &[u8], kind: Kind, parts: usize) -> bool {
+    name == VOLUMES && parts > 1 || name == LONG && kind != Kind::Directory
+}
+
+fn fits(name: &[u8], names: Names) -> bool {
+    (names.length)(name) <= names.longest
         && !name.is_empty()
         && name != b"."
         && name != b".."
@@ -205,22 +256,32 @@ fn fits(name: &[u8], name_max: usize) -> bool {
 
 /// A name like the one given that a destination can hold and that none of its `siblings` has: its beginning, and a part of
 /// its hash.
-fn other_name(name: &[u8], name_max: usize, siblings: &HashSet<&[u8]>) -> Vec<u8> {
+fn other_name(name: &[u8], names: Names, siblings: &HashSet<&[u8]>) -> Vec<u8> {
     let plain: Vec<u8> = name.iter().map(|&b| if matches!(b, 0 | b'/') { b'_' } else { b }).collect();
     let hash = blake3::hash(name).to_hex();
     for digits in [8, 16, 32] {
-        let suffix = format!("~{}", &hash[..digits]);
-        let mut keep = plain.len().min(name_max.saturating_sub(suffix.len()));
-        // A character of several bytes is kept whole or not at all.
-        while keep > 0 && keep < plain.len() && plain[keep] & 0xc0 == 0x80 {
-            keep -= 1;
-        }
-        let other = [&plain[..keep], suffix.as_bytes()].concat();
+        let other = with_end(&plain, &format!("~{}", &hash[..digits]), names);
         if !siblings.contains(&other[..]) {
             return other;
         }
     }
     [b"~".as_slice(), hash.as_bytes()].concat()
+}
+
+/// As much of a name as fits before an end.
+fn with_end(name: &[u8], end: &str, names: Names) -> Vec<u8> {
+    let mut keep = name.len().min(names.longest.saturating_sub(end.len()));
+    loop {
+        // A character of several bytes is kept whole or not at all.
+        while keep > 0 && keep < name.len() && name[keep] & 0xc0 == 0x80 {
+            keep -= 1;
+        }
+        let whole = [&name[..keep], end.as_bytes()].concat();
+        if keep == 0 || (names.length)(&whole) <= names.longest {
+            return whole;
+        }
+        keep -= 1;
+    }
 }
 
 /// The directories on the way to a path, without the path itself and the top.

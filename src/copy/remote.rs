@@ -42,7 +42,7 @@ pub fn to_remote(
     let limits = store.limits();
     // Lanes wait for the network, mostly: there are more of them than cores.
     let pool = pool(limits.lanes.unwrap_or(LANES).max(request.threads.unwrap_or(1)))?;
-    let prepared = pool.install(|| Prepared::new(request, limits.name_max, progress))?;
+    let prepared = pool.install(|| Prepared::new(request, limits.names, progress))?;
     let previous = Previous::read(&folder)?;
     let (mut outcome, published) =
         through_folder(request, store, (&folder, Some(&keeper)), prepared, &previous, &pool, progress)?;

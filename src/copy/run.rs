@@ -27,16 +27,13 @@ use crate::name::escaped;
 use crate::progress::{Progress, Unit};
 use crate::sink::local::{Folder, Local};
 use crate::sink::tar::Tar;
-use crate::sink::{Found, Sink, Store};
+use crate::sink::{Found, Names, Sink, Store};
 
 /// Directories and further names of a batch.
 const BATCH: usize = 256;
 
 /// Directories of a batch where each costs a wait.
 const FAR_BATCH: usize = 8;
-
-/// Longest name in a tar stream, whose destination is not known: what nearly every filesystem takes.
-const NAME_MAX: usize = 255;
 
 /// Copies what `request` selects to `destination`. In a dry run nothing is written, and `planned` is told every record.
 ///
@@ -78,8 +75,8 @@ pub struct Prepared<'a> {
 
 impl<'a> Prepared<'a> {
     /// Decides where everything goes, what is wanted and in which order.
-    pub fn new(request: &'a Request<'a>, name_max: usize, progress: &dyn Progress) -> Result<Self, Error> {
-        let places = Places::decide(&request.parts, name_max);
+    pub fn new(request: &'a Request<'a>, names: Names, progress: &dyn Progress) -> Result<Self, Error> {
+        let places = Places::decide(&request.parts, names);
         let mut selected = Selected::choose(&places, &request.parts, &request.selection)?;
         let plan = Plan::make(request, &places, &mut selected, progress)?;
         Ok(Prepared { places, selected, plan })
@@ -107,7 +104,7 @@ fn to_directory(
     let cannot = |error| Error::Destination(format!("opening {}", path.display()), error);
     let local = Local::open(path).map_err(cannot)?.ok_or(Error::Busy)?;
     let folder = local.folder().ok_or(Error::Busy)?;
-    let mut prepared = pool.install(|| Prepared::new(request, local.limits().name_max, progress))?;
+    let mut prepared = pool.install(|| Prepared::new(request, local.limits().names, progress))?;
     prepared.plan.gather(&request.parts, &prepared.places);
     if request.check_space {
         super::space::check(&local, &prepared.plan, |part, item| prepared.places.path(part, item))?;
@@ -173,7 +170,7 @@ fn to_tar(
     progress: &dyn Progress,
 ) -> Result<Outcome, Error> {
     let tar = Tar::new(stream);
-    let prepared = pool.install(|| Prepared::new(request, NAME_MAX, progress))?;
+    let prepared = pool.install(|| Prepared::new(request, tar.limits().names, progress))?;
     let mut book = Book::spooled(request.hashes, &header(request))?;
     let job = Job::new(request, request.hashes, &prepared.places, &tar, None, None, progress);
     work(&job, &prepared, true, pool, &mut book);

@@ -10,7 +10,7 @@ use crate::copy::{Outcome, Problem};
 use crate::crosscheck::Comparison;
 use crate::manifest::Status;
 use crate::name;
-use crate::node::{Kind, Trust};
+use crate::node::{Kind, Trust, Unkept};
 
 /// Problems shown to people; all stand in the manifest.
 const SHOWN: usize = 20;
@@ -98,6 +98,8 @@ pub struct Copy<'a> {
     pub compared: &'a [(String, Comparison)],
     /// True if everything asked for is there and nothing differs.
     pub complete: bool,
+    /// The same command, run again, goes on.
+    pub can_go_on: bool,
 }
 
 impl Copy<'_> {
@@ -155,11 +157,15 @@ impl Copy<'_> {
             write!(text, "; {:.1} s, {}/s", outcome.seconds, size(rate))?;
         }
         text.push('\n');
+        let left = match self.can_go_on {
+            true => "left when the run stopped: run the same command again",
+            false => "left when the run stopped: an archive can not be gone on with, make another",
+        };
         for (n, what) in [
             (counts.already_there, "already there, and the same"),
             (counts.kept, "different there, and kept (--overwrite replaces them)"),
             (counts.failed, "could not be copied"),
-            (counts.left, "left when the run stopped: run the same command again"),
+            (counts.left, left),
             (counts.filtered, "left out as asked"),
             (counts.renamed, "under another name, as the destination can not hold theirs"),
             (counts.unhashed, "nearly all holes, hashed without them"),
@@ -172,11 +178,16 @@ impl Copy<'_> {
         self.write_trust(text)?;
         for (what, n) in &counts.unkept {
             let what = name::escaped(what.as_bytes());
-            writeln!(
-                text,
-                "  {:>9} without {what}, which the destination does not take; the manifest keeps it",
-                digits(*n)
-            )?;
+            let n = digits(*n);
+            match what.to_string().as_str() {
+                Unkept::ITSELF => {
+                    writeln!(text, "  {n:>9} in the manifest alone: the destination has nothing of the kind")?
+                }
+                what => writeln!(
+                    text,
+                    "  {n:>9} without {what}, which the destination does not take; the manifest keeps it"
+                )?,
+            }
         }
         for (volume, comparison) in self.compared {
             write_comparison(text, volume, comparison)?;

@@ -33,6 +33,12 @@ pub fn encode(path: &[u8]) -> Cow<'_, str> {
     Cow::Owned(key)
 }
 
+/// Bytes of the name in a store of a path.
+#[cfg_attr(not(any(feature = "object-stores", feature = "swift", feature = "webdav")), allow(dead_code))]
+pub fn length(path: &[u8]) -> usize {
+    encode(path).len()
+}
+
 fn is_no_part_of_a_key(c: char) -> bool {
     c.is_control() || c == '\\'
 }

@@ -42,17 +42,35 @@ use crate::node::{Kind, Node, Unkept, Xattr};
 use crate::time::Time;
 
 /// What a sink can do.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Files taken at a time; `None`: as many as there are threads. A [`Store`] far away asks for more than those.
     pub lanes: Option<usize>,
-    /// Longest name of one file, in bytes.
-    pub name_max: usize,
+    /// Which names and paths it can hold.
+    pub names: Names,
     /// Directories are finished one after the other, children first: a finished one may shut us out.
     pub finish_in_order: bool,
     /// Reading back costs more than it proves: what stands there is recognised by the manifest, and by the size, the time
     /// and the ETag that the destination tells.
     pub is_far: bool,
+}
+
+/// Which names and paths a destination can hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    /// Longest name of one file, in bytes.
+    pub longest: usize,
+    /// Longest path below the destination, in bytes.
+    pub longest_path: usize,
+    /// Bytes that it needs for a name.
+    pub length: fn(&[u8]) -> usize,
+}
+
+impl Names {
+    /// As they are, in paths of any length.
+    pub fn plain(longest: usize) -> Self {
+        Names { longest, longest_path: usize::MAX, length: <[u8]>::len }
+    }
 }
 
 /// One path to make, with all that is to be restored of it.

@@ -32,9 +32,19 @@ impl To {
         }
         match bytes.windows(3).position(|window| window == b"://") {
             Some(at) if is_scheme(&bytes[..at]) => Ok(To::Url(Url::parse(&bytes[..at], &bytes[at + 3..])?)),
+            _ if is_remote(bytes) => Err(format!(
+                "a directory with a colon is written ./{0}; a URL has two slashes after it: sftp://USER@HOST/PATH, \
+                 s3://BUCKET/PREFIX",
+                escaped(bytes)
+            )),
             _ => Ok(To::Directory(PathBuf::from(text))),
         }
     }
+}
+
+/// True for `host:path`, as scp and rsync have it, and for a URL whose slashes are missing: what is meant is far away.
+fn is_remote(text: &[u8]) -> bool {
+    text.split(|&b| b == b'/').next().is_some_and(|first| first.contains(&b':'))
 }
 
 /// The address of a destination that is not on this machine.
@@ -172,6 +182,10 @@ mod tests {
         assert_eq!(To::parse(OsStr::new("a/b")), Ok(To::Directory("a/b".into())));
         assert_eq!(To::parse(OsStr::new("./x://y")), Ok(To::Directory("./x://y".into())));
         assert_eq!(To::parse(OsStr::new("tar:-")), Ok(To::Tar("-".into())));
+        assert_eq!(To::parse(OsStr::new("a/b:c")), Ok(To::Directory("a/b:c".into())));
+        for far in ["root@host:/srv", "s3:bucket", "sftp:/host/x", "a:b"] {
+            assert!(To::parse(OsStr::new(far)).is_err_and(|why| why.contains(&format!("./{far}"))), "{far}");
+        }
         let full = url("SFTP://me:s%40cret@[::1]:2222/a%20b/c/");
         assert_eq!(
             (&*full.scheme, full.user.as_deref(), full.password.as_deref()),

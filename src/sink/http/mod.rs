@@ -134,8 +134,9 @@ impl Http {
     fn failure(&self, error: &ureq::Error) -> Failure {
         match error {
             error if is_distrust(error) => {
-                let advice = trust::advice(&error.to_string(), "SSL_CERT_FILE");
-                Failure::Gone(std::io::Error::other(format!("the server is not trusted: {error}; {advice}")))
+                let why = words(error);
+                let advice = trust::advice(&why, "SSL_CERT_FILE");
+                Failure::Gone(std::io::Error::other(format!("the server is not trusted: {why}; {advice}")))
             }
             error if is_lasting(error) => {
                 Failure::Gone(std::io::Error::other(format!("the server can not be spoken to: {error}")))
@@ -143,8 +144,29 @@ impl Http {
             error if is_stall(error) => {
                 Failure::Passing(format!("nothing has moved over the connection for {} s", self.stall.as_secs()))
             }
-            error => Failure::Passing(format!("the connection failed: {error}")),
+            error => {
+                let (why, hint) = (words(error), trust::encryption(&error.to_string()));
+                Failure::Passing(format!("the connection failed: {why}{}", hint.unwrap_or_default()))
+            }
         }
+    }
+}
+
+/// Says of a server that can not be reached which one it is. `setting`: where its address comes from.
+pub fn unreached(address: &str, setting: &str, failure: Failure) -> Failure {
+    match failure {
+        Failure::Passing(why) => {
+            Failure::Passing(format!("{address} can not be reached: {why}; look at {setting}, and at the network"))
+        }
+        failure => failure,
+    }
+}
+
+/// What happened, without the name of the library's case.
+fn words(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(error) => error.to_string(),
+        error => error.to_string(),
     }
 }
 
@@ -180,11 +202,8 @@ pub fn may_pass(status: u16) -> bool {
 
 /// The authorities that the user or this machine trusts; `None` where there is no list of them.
 fn authorities() -> Result<Option<RootCerts>, String> {
-    let text = match std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
-        Some(path) => {
-            let shown = path.to_string_lossy().into_owned();
-            std::fs::read(path).map_err(|error| format!("reading {shown} (SSL_CERT_FILE): {error}"))?
-        }
+    let text = match trust::named()? {
+        Some(text) => text,
         None => match AUTHORITIES.iter().find_map(|path| std::fs::read(path).ok()) {
             Some(text) => text,
             None => return Ok(None),

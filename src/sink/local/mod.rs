@@ -29,7 +29,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use self::attributes::Maker;
-use super::{Drain, Entry, Failure, Found, Half, Limits, Made, ReadBack, Sink, Standing, Store, Token};
+use super::{Drain, Entry, Failure, Found, Half, Limits, Made, Names, ReadBack, Sink, Standing, Store, Token};
 use crate::name::OWN_FOLDER;
 use crate::node::Kind;
 
@@ -257,7 +257,7 @@ fn stands(parent: &OwnedFd, name: &[u8]) -> Failure {
 impl Sink for Local {
     fn limits(&self) -> Limits {
         let finish_in_order = !self.maker.is_root();
-        Limits { lanes: None, name_max: self.name_max, finish_in_order, is_far: false }
+        Limits { lanes: None, names: Names::plain(self.name_max), finish_in_order, is_far: false }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {

@@ -26,7 +26,9 @@ use self::index::{Index, Named};
 use self::reading::Reading;
 use self::upload::Upload;
 use super::budget::{Budget, Share};
-use super::{Drain, Entry, Failure, Found, Half, Limits, Made, ReadBack, Sink, Standing, Store, Token, key, lacks};
+use super::{
+    Drain, Entry, Failure, Found, Half, Limits, Made, Names, ReadBack, Sink, Standing, Store, Token, key, lacks,
+};
 use crate::bytes::Span;
 use crate::name::OWN_FOLDER;
 use crate::node::Kind;
@@ -62,6 +64,9 @@ const LANES: usize = 16;
 
 /// Longest name of one file: what filesystems take.
 const NAME_MAX: usize = 255;
+
+/// Longest key (Amazon S3 User Guide, "Naming Amazon S3 objects"; Azure, Google and Swift take as much).
+const KEY_MAX: usize = 1024;
 
 /// Files with more holes than this, and many times more than data, are not sent: a ruined size would cost days.
 const HOLES: u64 = 1 << 30;
@@ -207,7 +212,9 @@ fn is_nearly_all_hole(size: u64, data: &[Span]) -> bool {
 
 impl Sink for Objects {
     fn limits(&self) -> Limits {
-        Limits { lanes: Some(LANES), name_max: NAME_MAX, finish_in_order: false, is_far: true }
+        let longest_path = KEY_MAX.saturating_sub(self.prefix.len());
+        let names = Names { longest: NAME_MAX, longest_path, length: key::length };
+        Limits { lanes: Some(LANES), names, finish_in_order: false, is_far: true }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {

@@ -74,7 +74,8 @@ fn by_kind(error: &Error, text: &str, service: Service, bucket: &str) -> Failure
             trust::advice(text, "SSL_CERT_FILE or AWS_CA_BUNDLE")
         )),
         (Error::Generic { .. }, None) if !text.contains("builder error") => {
-            Failure::Passing(format!("the connection to the store failed: {}", last(error)))
+            let hint = trust::encryption(text).unwrap_or_default();
+            Failure::Passing(format!("the connection to the store failed: {}{hint}", last(error)))
         }
         _ => Failure::Refused(last(error)),
     }

@@ -25,10 +25,10 @@ use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, ObjectStore
 use self::failure::{judge, spoken};
 use self::service::Service;
 use self::watch::Watch;
-use super::Failure;
 use super::object::{Body, Bucket, Object, Objects, Part, Rules, tag};
 use super::store::{Options, Store, Unopened};
 use super::url::Url;
+use super::{Failure, trust};
 
 /// What of the crate is used.
 trait Backend: ObjectStore + MultipartStore + PaginatedListStore {}
@@ -58,6 +58,8 @@ pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
     service.has_credentials()?;
     let failed = |error: Error| Unopened::from(format!("{} are of no use: {}", service.settings(), spoken(&error)));
     let mut place = url.to_string();
+    // The library reads it too, and says nothing where it can not.
+    trust::named()?;
     let mut watch = Watch { stall: options.stall, authorities: Vec::new() };
     let backend: Arc<dyn Backend> = match service {
         Service::Google => {

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use self::file::Reading;
 use self::line::{Broken, Line, Pending};
 use self::packet::{Answer, Ask, Attributes, Fields, kind, open, status};
-use self::ssh::{Way, advice};
+use self::ssh::{Way, advice, lasting};
 use super::local::is_plain;
 use super::store::{Options, Unopened};
 use super::url::Url;
@@ -211,7 +211,7 @@ impl Sftp {
             return Ok(line.clone());
         }
         *line = None;
-        let opened = connect(&self.way).map_err(|said| match advice(&said) {
+        let opened = connect(&self.way).map_err(|said| match lasting(&said) {
             Some(advice) => Failure::Gone(std::io::Error::other(format!("{said}; {advice}"))),
             None => Failure::Passing(format!("cannot reach {}: {said}", self.name)),
         })?;

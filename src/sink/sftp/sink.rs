@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::{Drain, Entry, Failure, Half, Limits, Made, ReadBack, Sink, Standing, Token};
+use super::super::{Drain, Entry, Failure, Half, Limits, Made, Names, ReadBack, Sink, Standing, Token};
 use super::file::Writing;
 use super::packet::{Answer, Ask, Attributes, kind, status};
 use super::{LANES, PART, Sftp, TEMPORARY, is_top, key, lock, split, word};
@@ -10,9 +10,14 @@ use crate::name::OWN_FOLDER;
 use crate::node::{Kind, Unkept};
 use crate::time::Time;
 
+/// Longest path that Linux takes, a slash and the byte at its end among it (`PATH_MAX`).
+const PATH_MAX: usize = 4096 - 2;
+
 impl Sink for Sftp {
     fn limits(&self) -> Limits {
-        Limits { lanes: Some(LANES), name_max: self.name_max, finish_in_order: !self.is_root, is_far: true }
+        let longest_path = PATH_MAX.saturating_sub(self.root.len());
+        let names = Names { longest_path, ..Names::plain(self.name_max) };
+        Limits { lanes: Some(LANES), names, finish_in_order: !self.is_root, is_far: true }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {

@@ -74,29 +74,46 @@ impl Way {
     }
 }
 
-/// What to do about what `ssh` said, where that is known; `None` where it may pass by itself.
+/// What to do about what `ssh` said, where that is known.
 pub fn advice(said: &str) -> Option<&'static str> {
-    const KNOWN: [(&str, &str); 8] = [
-        (
-            "REMOTE HOST IDENTIFICATION HAS CHANGED",
-            "the host's key is not the one known: make sure that it is the right host, then `ssh-keygen -R HOST`",
-        ),
-        (
-            "Host key verification failed",
-            "the host's key is not known: connect once with `ssh HOST` and compare its fingerprint",
-        ),
-        (
-            "Permission denied",
-            "the login was refused: try `ssh USER@HOST`; name a key in ~/.ssh/config or with --ssh 'ssh -i KEY'",
-        ),
-        (
-            "Too many authentication failures",
-            "the login was refused: name the key with --ssh 'ssh -oIdentitiesOnly=yes -i KEY'",
-        ),
-        ("Could not resolve hostname", "no such host is known: check the name"),
-        ("subsystem request failed", "the server has no SFTP: enable the subsystem sftp in its sshd_config"),
-        ("does not speak SFTP", "let the login print nothing where it is not interactive"),
-        ("not found", "is OpenSSH's client installed? --ssh names another command"),
-    ];
-    KNOWN.iter().find(|(sign, _)| said.contains(sign)).map(|(_, advice)| *advice)
+    found(said, &LASTING).or_else(|| found(said, &PASSING))
 }
+
+/// The same of what does not pass by itself. A host that was there may come back, and so may whoever knows its name.
+pub fn lasting(said: &str) -> Option<&'static str> {
+    found(said, &LASTING)
+}
+
+fn found(said: &str, known: &[(&str, &'static str)]) -> Option<&'static str> {
+    known.iter().find(|(sign, _)| said.contains(sign)).map(|(_, advice)| *advice)
+}
+
+const PASSING: [(&str, &str); 5] = [
+    ("Could not resolve hostname", "no such host is known: check the name"),
+    ("Connection refused", "nothing listens there: is the port right (sftp://HOST:PORT/PATH), and does sshd run?"),
+    ("No route to host", "the host can not be reached: look at its name and at the network"),
+    ("timed out", "the host does not answer: look at its name, the port and the network"),
+    ("kex_exchange_identification", "is it an SSH server that listens there? look at the port (sftp://HOST:PORT/PATH)"),
+];
+
+const LASTING: [(&str, &str); 7] = [
+    (
+        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "the host's key is not the one known: make sure that it is the right host, then `ssh-keygen -R HOST`",
+    ),
+    (
+        "Host key verification failed",
+        "the host's key is not known: connect once with `ssh HOST` and compare its fingerprint",
+    ),
+    (
+        "Permission denied",
+        "the login was refused: try `ssh USER@HOST`; name a key in ~/.ssh/config or with --ssh 'ssh -i KEY'",
+    ),
+    (
+        "Too many authentication failures",
+        "the login was refused: name the key with --ssh 'ssh -oIdentitiesOnly=yes -i KEY'",
+    ),
+    ("subsystem request failed", "the server has no SFTP: enable the subsystem sftp in its sshd_config"),
+    ("does not speak SFTP", "let the login print nothing where it is not interactive"),
+    ("not found", "is OpenSSH's client installed? --ssh names another command"),
+];

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::sink::Failure;
-use crate::sink::http::Http;
+use crate::sink::http::{Http, unreached};
 
 /// How to log in.
 pub enum Login {
@@ -49,9 +49,10 @@ impl Login {
             return Ok(Login::Done(account, token));
         }
         if let (Some(url), Some(user), Some(key)) = (variable("ST_AUTH"), variable("ST_USER"), variable("ST_KEY")) {
-            return Ok(Login::V1(url, user, key));
+            return Ok(Login::V1(address("ST_AUTH", url)?, user, key));
         }
         let Some(url) = variable("OS_AUTH_URL") else { return Err(format!("no credentials: {HOW}")) };
+        let url = address("OS_AUTH_URL", url)?;
         let url = url.trim_end_matches('/');
         let url = url.strip_suffix("/v3").unwrap_or(url);
         let interface = variable("OS_INTERFACE").or_else(|| variable("OS_ENDPOINT_TYPE")).unwrap_or_default();
@@ -64,6 +65,15 @@ impl Login {
                 other => other.to_owned(),
             },
         })
+    }
+
+    /// Says of a service that can not be reached which one it is.
+    pub fn unreached(&self, failure: Failure) -> Failure {
+        match self {
+            Login::Done(..) => failure,
+            Login::V1(url, ..) => unreached(url, "ST_AUTH", failure),
+            Login::V3 { url, .. } => unreached(url, "OS_AUTH_URL", failure),
+        }
     }
 
     /// Logs in.
@@ -91,6 +101,16 @@ impl Login {
                     gone(format!("{url} names no object store for this project (OS_REGION_NAME, OS_INTERFACE)"))
                 })
             }
+        }
+    }
+}
+
+/// An address that can be one.
+fn address(setting: &str, url: String) -> Result<String, String> {
+    match url.starts_with("http://") || url.starts_with("https://") {
+        true => Ok(url),
+        false => {
+            Err(format!("{setting} is no address: {url}; it begins with https:// (or http://, which does not encrypt)"))
         }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use self::auth::{Login, Session};
 use super::Failure;
-use super::http::{Answer, CONNECTIONS, Header, Http, may_pass};
+use super::http::{Answer, CONNECTIONS, Header, Http, may_pass, unreached};
 use super::key::in_url;
 use super::object::{Body, Bucket, Object, Objects, Part, Rules, tag};
 use super::store::{Options, Store, Unopened};
@@ -48,11 +48,13 @@ struct Swift {
 pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
     let http = Http::new(CONNECTIONS, options.stall)?;
     let login = Login::of(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
-    let session = login.log_in(&http).map_err(Failure::unopened)?;
+    let session = login.log_in(&http).map_err(|failure| login.unreached(failure).unopened())?;
     let mut swift =
         Swift { http, login, session: RwLock::new(session), container: url.host.clone(), static_parts: STATIC_PARTS };
     swift.static_parts = swift.most_static_parts();
-    swift.find_container(options.look_only).map_err(Failure::unopened)?;
+    let account = swift.session().account;
+    let unreached = |failure| unreached(&account, "OS_STORAGE_URL, or what the login names", failure).unopened();
+    swift.find_container(options.look_only).map_err(unreached)?;
     Ok(Box::new(Objects::open(Arc::new(swift), url.key()).map_err(Failure::unopened)?))
 }
 

@@ -19,7 +19,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::member::{Member, padding};
-use super::{Committed, Drain, Entry, Failure, Half, Limits, Made, Sink};
+use super::{Committed, Drain, Entry, Failure, Half, Limits, Made, Names, Sink};
 use crate::node::{Kind, Unkept};
 
 /// A stream of tape archive members, one after the other.
@@ -87,7 +87,8 @@ impl Tar {
 
 impl Sink for Tar {
     fn limits(&self) -> Limits {
-        Limits { lanes: Some(1), name_max: 255, finish_in_order: true, is_far: false }
+        // Where it will be unpacked is not known: nearly every filesystem takes as much.
+        Limits { lanes: Some(1), names: Names::plain(255), finish_in_order: true, is_far: false }
     }
 
     fn directory(&self, entry: &Entry<'_>) -> Result<(), Failure> {

@@ -19,10 +19,10 @@ use self::listing::Member;
 use self::reading::Reading;
 use self::sending::{Sending, Writing};
 use super::budget::{Budget, Share};
-use super::http::{Answer, CONNECTIONS, Header, Http, may_pass};
+use super::http::{Answer, CONNECTIONS, Header, Http, may_pass, unreached};
 use super::store::{Options, Unopened};
 use super::url::Url;
-use super::{Drain, Entry, Failure, Found, Half, Limits, Made, ReadBack, Sink, Standing, Store, key, lacks};
+use super::{Drain, Entry, Failure, Found, Half, Limits, Made, Names, ReadBack, Sink, Standing, Store, key, lacks};
 use crate::name::OWN_FOLDER as FOLDER;
 use crate::node::Kind;
 
@@ -38,6 +38,10 @@ const ON_WAY: u64 = 64 << 20;
 
 /// Longest name of one file: what filesystems take.
 const NAME_MAX: usize = 255;
+
+/// Longest path: what servers take in one line of a request, 8 KiB mostly, where each byte may need three, and less than
+/// what their own filesystems take.
+const PATH_MAX: usize = 2048;
 
 /// Directories whose listings are remembered.
 const LISTINGS: usize = 64;
@@ -155,7 +159,9 @@ pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
         doubtful: Mutex::default(),
         tags: Tags::default(),
     };
-    dav.found = dav.look(options.look_only).map_err(Failure::unopened)?;
+    dav.found = dav
+        .look(options.look_only)
+        .map_err(|failure| unreached(&dav.server.base, "host and port", failure).unopened())?;
     Ok(Box::new(dav))
 }
 
@@ -220,8 +226,12 @@ impl WebDav {
 
     fn make(&self, path: &[u8]) -> Result<(), Failure> {
         let answer = self.server.send("MKCOL", &format!("{}/", self.server.address(path)), &[], b"")?;
-        // 405: something has the name already (RFC 4918, section 9.3.1).
-        if answer.status() == 405 { Ok(()) } else { good(answer).map(drop) }
+        // 405: something has the name already (RFC 4918, section 9.3.1). Some say so of names that they can not hold.
+        if answer.status() != 405 {
+            return good(answer).map(drop);
+        }
+        let is_there = self.list(path)?.is_some();
+        is_there.then_some(()).ok_or_else(|| Failure::Refused("the server does not make it (405)".into()))
     }
 
     /// What is in a directory; `None` where there is no such directory.
@@ -294,7 +304,8 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 
 impl Sink for WebDav {
     fn limits(&self) -> Limits {
-        Limits { lanes: Some(LANES), name_max: NAME_MAX, finish_in_order: false, is_far: true }
+        let names = Names { longest: NAME_MAX, longest_path: PATH_MAX, length: key::length };
+        Limits { lanes: Some(LANES), names, finish_in_order: false, is_far: true }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
