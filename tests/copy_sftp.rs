@@ -140,6 +140,32 @@ fn a_host_whose_name_is_not_known_for_a_while_is_waited_for() {
     sshd.offmount(&["verify", "--to", &url]).exits(0);
 }
 
+/// What was read before the line broke is not read again.
+#[test]
+fn a_line_that_breaks_does_not_make_a_copy_differ() {
+    let (scratch, sshd) = (Scratch::new(), Sshd::start());
+    let image =
+        ext4(&scratch, 128 * MIB, "head -c 60000000 /dev/urandom > x; for i in $(seq 50); do echo $i > f$i; done");
+    let url = sshd.url(sshd.port, &scratch.join("copy"));
+    sshd.offmount(&["copy", image.to_str().unwrap(), "--to", &url]).exits(0);
+    let proxy = Proxy::before(sshd.port);
+    let url = sshd.url(proxy.port, &scratch.join("copy"));
+    let mut command = sshd.command(&["verify", "--read-back", "--to", &url]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let (mut cuts, mut next) = (0, 10_000_000);
+    while child.try_wait().unwrap().is_none() {
+        if proxy.received() > next {
+            proxy.cut();
+            cuts += 1;
+            next = proxy.received() + 10_000_000;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && cuts > 1, "{cuts}: {output:?}");
+    assert!(proxy.received() < 60_000_000 + cuts * 8_000_000, "{cuts} cuts, {} bytes", proxy.received());
+}
+
 /// The server's system takes paths of 4 kB.
 #[test]
 fn a_tree_deeper_than_its_paths_may_be_arrives_whole() {

@@ -109,10 +109,6 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SIZE", value_parser = position, help_heading = WHEN)]
     bwlimit: Option<u64>,
 
-    /// How long to try again what may pass (a line that is down, a server that restarts), while nothing gets through
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m", help_heading = WHEN)]
-    patience: Duration,
-
     /// How often what was copied so far is put on record in a destination on another machine too: a run goes on from there
     /// where this machine forgot everything
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m", help_heading = WHEN)]
@@ -387,7 +383,7 @@ fn request<'a>(
         order: arguments.order.order(),
         deadline: arguments.deadline.and_then(|time| Instant::now().checked_add(time)),
         bandwidth: arguments.bwlimit,
-        patience: arguments.patience,
+        patience: arguments.remote.patience,
         checkpoint: arguments.checkpoint.max(Duration::from_secs(1)),
         check_space: !arguments.no_space_check,
         options: options(arguments),

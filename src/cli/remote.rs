@@ -28,6 +28,10 @@ pub(crate) struct RemoteArguments {
     /// Take a connection for lost over which nothing has moved for so long (a slow one is not)
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s", help_heading = HEADING)]
     stall: Duration,
+
+    /// How long to try again what may pass (a line that is down, a server that restarts), while nothing gets through
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m", help_heading = HEADING)]
+    pub(crate) patience: Duration,
 }
 
 /// How long to wait for a server that is there, and says that it can not do anything now: one that restarts, or of which a

@@ -90,7 +90,8 @@ fn check(
     each: &mut dyn FnMut(&Difference),
 ) -> Result<Verified, Stop> {
     let failed = |error: copy::Error| Stop::Failed(error.to_string());
-    let options = VerifyOptions { threads: global.threads, read_back: arguments.read_back };
+    let options =
+        VerifyOptions { threads: global.threads, read_back: arguments.read_back, patience: arguments.remote.patience };
     match (&arguments.directory, &arguments.to, &arguments.manifest) {
         (Some(image), _, Some(manifest)) => {
             let file = File::open(manifest).map_err(|error| Stop::with_file("open", manifest, &error))?;

@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufReader, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use rayon::prelude::*;
 
+use super::patience::patiently;
 use super::previous::{Key, key};
 use super::standing::{Cover, hash_standing};
 use super::{Error, Hashes};
@@ -15,7 +17,7 @@ use crate::node::{Kind, Unkept};
 use crate::progress::{Progress, Unit};
 use crate::sink::local::Local;
 use crate::sink::store::Digest;
-use crate::sink::{Failure, Standing, Store};
+use crate::sink::{Failure, ReadBack, Standing, Store};
 
 /// One thing that is not as the manifest says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,7 +89,13 @@ pub fn verify(
 ) -> Result<Verified, Error> {
     let failed = |error| Error::Destination(format!("opening {}", dir.display()), error);
     let local = Local::look(dir).map_err(failed)?;
-    verify_store(&local, &dir.display().to_string(), Options { threads, read_back: true }, progress, each)
+    verify_store(
+        &local,
+        &dir.display().to_string(),
+        Options { threads, read_back: true, patience: Duration::ZERO },
+        progress,
+        each,
+    )
 }
 
 /// How a destination is checked.
@@ -97,6 +105,86 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Read every file back, where the destination could also tell a hash, or what it calls the contents.
     pub read_back: bool,
+    /// How long to try again what may pass.
+    pub patience: Duration,
+}
+
+/// A destination being checked.
+#[derive(Clone, Copy)]
+struct Checked<'a> {
+    store: &'a dyn Store,
+    options: Options,
+    progress: &'a dyn Progress,
+}
+
+impl Checked<'_> {
+    /// Asks the destination, and again for as long as what fails may pass.
+    fn ask<T>(&self, attempt: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+        patiently(self.progress, self.options.patience, attempt)
+    }
+}
+
+/// A file of our own in a destination, read on where the connection was lost.
+struct Own<'a> {
+    from: Checked<'a>,
+    name: &'static str,
+    stream: Option<Box<dyn Read + 'a>>,
+    at: u64,
+}
+
+impl<'a> Own<'a> {
+    /// A stream that goes on where the last one ended; `None` where there is no such file.
+    fn open(&self) -> Result<Option<Box<dyn Read + 'a>>, Failure> {
+        let Some(mut stream) = self.from.store.get_own(self.name)? else { return Ok(None) };
+        let skipped = io::copy(&mut (&mut stream).take(self.at), &mut io::sink());
+        skipped.map_err(|error| lost(self.name, &error))?;
+        Ok(Some(stream))
+    }
+}
+
+/// A file in a destination, read on where the connection was lost.
+struct Copied<'a> {
+    from: Checked<'a>,
+    path: &'a [u8],
+    file: Option<Box<dyn ReadBack + 'a>>,
+}
+
+impl ReadBack for Copied<'_> {
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let from = self.from;
+        let read = from.ask(|| {
+            let mut file = match self.file.take() {
+                Some(file) => file,
+                None => from.store.read_back(self.path)?,
+            };
+            let read = file.read_at(offset, buffer).map_err(|error| Failure::of("reading", error))?;
+            self.file = Some(file);
+            Ok(read)
+        });
+        Ok(read?)
+    }
+}
+
+/// Which side of a connection failed is not told: it is tried again.
+fn lost(name: &str, error: &io::Error) -> Failure {
+    Failure::Passing(format!("reading {FOLDER}/{name}: {error}"))
+}
+
+impl Read for Own<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let from = self.from;
+        let read = from.ask(|| {
+            let mut stream = match self.stream.take() {
+                Some(stream) => stream,
+                None => self.open()?.ok_or_else(|| Failure::Refused(format!("{FOLDER}/{} is gone", self.name)))?,
+            };
+            let read = stream.read(buffer).map_err(|error| lost(self.name, &error))?;
+            self.stream = Some(stream);
+            Ok(read)
+        })?;
+        self.at += read as u64;
+        Ok(read)
+    }
 }
 
 /// The same for any destination that can be read back. `name` is for messages.
@@ -110,26 +198,29 @@ pub fn verify_store(
     progress: &dyn Progress,
     each: &mut dyn FnMut(&Difference),
 ) -> Result<Verified, Error> {
-    let (manifest, finished) = open_manifest(store, name)?;
+    let checked = Checked { store, options, progress };
+    let (manifest, finished) = open_manifest(checked, name)?;
     // Where answers are waited for, there are more threads than cores.
     let threads = options.threads.or(store.limits().lanes).unwrap_or(0);
     let mut verified = Verified { unfinished: !finished, ..Verified::default() };
-    let check = |lines: &[Line]| check_in_store(store, lines, options.read_back, progress);
+    let check = |lines: &[Line]| check_in_store(checked, lines);
     let recorded = check_records(manifest, threads, progress, &mut verified, each, &check)?;
     if !progress.interrupted() {
-        find_extra(store, &recorded, &mut verified, each);
+        find_extra(checked, &recorded, &mut verified, each);
     }
     verified.interrupted = progress.interrupted();
     Ok(verified)
 }
 
 /// The manifest, and whether its run came to an end.
-fn open_manifest<'s>(store: &'s dyn Store, at: &str) -> Result<(Box<dyn Read + 's>, bool), Error> {
+fn open_manifest<'s>(from: Checked<'s>, at: &str) -> Result<(Box<dyn Read + 's>, bool), Error> {
     for (name, finished) in [(NAME, true), (PARTIAL, false)] {
         let refused =
             |failure: Failure| Error::Destination(format!("{FOLDER}/{name}"), io::Error::other(failure.to_string()));
-        if let Some(file) = store.get_own(name).map_err(refused)? {
-            return Ok((file, finished));
+        let mut own = Own { from, name, stream: None, at: 0 };
+        own.stream = from.ask(|| own.open()).map_err(refused)?;
+        if own.stream.is_some() {
+            return Ok((Box::new(own), finished));
         }
     }
     let missing = io::Error::new(io::ErrorKind::NotFound, "no manifest of a copy is there");
@@ -207,9 +298,9 @@ impl Found {
 /// Digests that a destination computed, by path.
 type Told = HashMap<Vec<u8>, (Algorithm, Digest)>;
 
-fn check_in_store(store: &dyn Store, lines: &[Line], read_back: bool, progress: &dyn Progress) -> Vec<Found> {
-    let told = if read_back { Told::new() } else { ask_digests(store, lines) };
-    let check = |line: &Line| Found::of(line, |record| check(store, record, &told, read_back, progress));
+fn check_in_store(from: Checked<'_>, lines: &[Line]) -> Vec<Found> {
+    let told = if from.options.read_back { Told::new() } else { ask_digests(from.store, lines) };
+    let check = |line: &Line| Found::of(line, |record| check(from, record, &told));
     lines.par_iter().map(check).collect()
 }
 
@@ -259,13 +350,14 @@ impl Verified {
 }
 
 /// Compares what stands at a record's path with the record.
-fn check(store: &dyn Store, record: &Record, told: &Told, read_back: bool, progress: &dyn Progress) -> Found {
+fn check(from: Checked<'_>, record: &Record, told: &Told) -> Found {
     if record.unkept.iter().any(|unkept| unkept.what == Unkept::ITSELF) {
         return Found::NotCopied;
     }
     let mut comparison = Comparison::of(record);
     let (mut bytes, mut unhashed) = (0, false);
-    match store.standing(&record.path) {
+    let Checked { store, progress, .. } = from;
+    match from.ask(|| store.standing(&record.path)) {
         Err(failure) => comparison.note(What::Unreadable(failure.to_string())),
         Ok(None) => comparison.note(What::Missing),
         Ok(Some(standing)) if standing.kind != record.kind => {
@@ -277,12 +369,12 @@ fn check(store: &dyn Store, record: &Record, told: &Told, read_back: bool, progr
                 unhashed = record.digests == Digests::default() && record.data_blake3.is_none();
                 let proves = |etag: &&String| !etag.starts_with("W/");
                 let etag = record.etag.as_ref().filter(proves);
-                let is_same = !read_back && etag.is_some() && etag == standing.etag.as_ref();
+                let is_same = !from.options.read_back && etag.is_some() && etag == standing.etag.as_ref();
                 bytes = match told.get(&record.path) {
-                    _ if standing.size != record.size => comparison.content(store, &standing, progress),
+                    _ if standing.size != record.size => comparison.content(from, &standing),
                     _ if is_same => record.size,
                     Some((algorithm, digest)) => comparison.told(*algorithm, digest, progress),
-                    None => comparison.content(store, &standing, progress),
+                    None => comparison.content(from, &standing),
                 };
             }
         }
@@ -379,8 +471,8 @@ impl<'r> Comparison<'r> {
     }
 
     /// Compares sizes and hashes; returns how many bytes were read.
-    fn content(&mut self, store: &dyn Store, standing: &Standing, progress: &dyn Progress) -> u64 {
-        let record = self.record;
+    fn content(&mut self, from: Checked<'_>, standing: &Standing) -> u64 {
+        let (record, progress) = (self.record, from.progress);
         if standing.size != record.size {
             self.differs("size", &record.size.to_string(), &standing.size.to_string());
             return 0;
@@ -392,11 +484,10 @@ impl<'r> Comparison<'r> {
             None if record.digests == Digests::default() => return 0,
             None => Cover::Whole,
         };
-        let hashed = store.read_back(&record.path).map_err(|failure| failure.to_string()).and_then(|mut file| {
-            hash_standing(&mut *file, record.size, &cover, hashes, progress).map_err(|error| error.to_string())
-        });
+        let mut file = Copied { from, path: &record.path, file: None };
+        let hashed = hash_standing(&mut file, record.size, &cover, hashes, progress);
         match hashed {
-            Err(why) => self.note(What::Unreadable(why)),
+            Err(error) => self.note(What::Unreadable(error.to_string())),
             Ok(None) => {}
             Ok(Some(found)) => self.digests(&found),
         }
@@ -411,10 +502,19 @@ fn hex(digest: Option<&[u8]>) -> String {
 }
 
 /// Tells what is there and in no record. What is in a directory that no record names is not told one by one.
-fn find_extra(store: &dyn Store, recorded: &HashSet<Key>, verified: &mut Verified, each: &mut dyn FnMut(&Difference)) {
+fn find_extra(from: Checked<'_>, recorded: &HashSet<Key>, verified: &mut Verified, each: &mut dyn FnMut(&Difference)) {
+    let store = from.store;
     let mut open: Vec<Vec<u8>> = vec![Vec::new()];
     while let Some(directory) = open.pop() {
-        let Ok(mut held) = store.names(&directory) else { continue };
+        let mut held = match from.ask(|| store.names(&directory)) {
+            Ok(held) => held,
+            // What it holds too much is not known.
+            Err(failure) => {
+                verified.differing += 1;
+                each(&Difference { path: directory, what: What::Unreadable(failure.to_string()) });
+                continue;
+            }
+        };
         held.sort();
         for name in held {
             let path = if directory.is_empty() { name } else { [&directory[..], b"/", &name].concat() };
@@ -424,7 +524,8 @@ fn find_extra(store: &dyn Store, recorded: &HashSet<Key>, verified: &mut Verifie
             if !recorded.contains(&key(&path)) {
                 verified.extra += 1;
                 each(&Difference { path, what: What::Extra });
-            } else if matches!(store.standing(&path), Ok(Some(standing)) if standing.kind == Kind::Directory) {
+            } else if matches!(from.ask(|| store.standing(&path)), Ok(Some(standing)) if standing.kind == Kind::Directory)
+            {
                 open.push(path);
             }
         }

@@ -128,7 +128,10 @@ pub enum Failure {
 impl Failure {
     /// Judges an error of a system call about one entry.
     pub fn of(doing: &str, error: impl Into<io::Error>) -> Self {
-        let error = error.into();
+        let error = match error.into().downcast::<Failure>() {
+            Ok(failure) => return failure,
+            Err(error) => error,
+        };
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Failure::Full,
             io::ErrorKind::BrokenPipe => Failure::Gone(error),
@@ -150,6 +153,15 @@ impl Failure {
             Failure::Busy(why) => store::Unopened { why, is_busy: true },
             failure => failure.to_string().into(),
         }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// As an error of reading; [`Failure::of`] has it back.
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        io::Error::other(failure)
     }
 }
 

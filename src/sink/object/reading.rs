@@ -35,8 +35,7 @@ impl ReadBack for Reading<'_> {
         let end = self.begin + self.held.len() as u64;
         if offset < self.begin || offset >= end {
             let range = offset..self.size.min(offset.saturating_add(WINDOW));
-            let got = self.bucket.get(&self.key, range);
-            self.held = got.map_err(|failure| io::Error::other(failure.to_string()))?;
+            self.held = self.bucket.get(&self.key, range)?;
             self.begin = offset;
         }
         let held = self.held.get((offset - self.begin) as usize..).unwrap_or_default();

@@ -288,8 +288,7 @@ impl ReadBack for Reading<'_> {
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
         let has = |it: &Self| it.piece_at <= offset && offset < it.piece_at + it.piece.len() as u64;
         if !has(self) {
-            let found = self.fetch(offset).map_err(|failure| std::io::Error::other(failure.to_string()))?;
-            if !found {
+            if !self.fetch(offset)? {
                 return Ok(0);
             }
         }

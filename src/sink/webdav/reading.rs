@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::Server;
-use crate::sink::ReadBack;
+use crate::sink::{Failure, ReadBack};
 
 /// A file on the server, of which a stream may be open.
 pub struct Reading {
@@ -24,15 +24,14 @@ impl Reading {
         let range = format!("bytes={offset}-");
         let headers = [("Range", &*range)];
         let headers = if offset == 0 { &headers[..0] } else { &headers[..] };
-        let failed = |failure: crate::sink::Failure| io::Error::other(failure.to_string());
-        let answer = self.server.send("GET", &self.url, headers, b"").map_err(failed)?;
+        let answer = self.server.send("GET", &self.url, headers, b"")?;
         if answer.status() == 416 {
             return Ok(None);
         }
         let whole = answer.status() == 200 && offset > 0;
-        let mut stream: Box<dyn Read> = Box::new(super::good(answer).map_err(failed)?.into_reader());
+        let mut stream: Box<dyn Read> = Box::new(super::good(answer)?.into_reader());
         if whole {
-            io::copy(&mut (&mut stream).take(offset), &mut io::sink())?;
+            io::copy(&mut (&mut stream).take(offset), &mut io::sink()).map_err(broken)?;
         }
         Ok(Some(stream))
     }
@@ -44,8 +43,19 @@ impl ReadBack for Reading {
             self.stream = self.open(offset)?.map(|stream| (offset, stream));
         }
         let Some((at, stream)) = &mut self.stream else { return Ok(0) };
-        let len = stream.read(buffer)?;
+        let len = match stream.read(buffer) {
+            Ok(len) => len,
+            Err(error) => {
+                self.stream = None;
+                return Err(broken(error));
+            }
+        };
         *at += len as u64;
         Ok(len)
     }
+}
+
+/// A stream that breaks off is a connection that was lost.
+fn broken(error: io::Error) -> io::Error {
+    Failure::Passing(format!("the connection was lost: {error}")).into()
 }
