@@ -193,8 +193,9 @@ fn one_descriptor_names_another_place() {
 fn blocks_of_inode_tables_are_in_another_s_place() {
     let scratch = Scratch::new();
     let tree = tree(&scratch);
-    for kind in ["ext2", "ext3"] {
-        let healthy = volume(&scratch, &tree, &["-t", kind, "-b", "1024", "-g", "2048"]);
+    let small_inodes = &["-t", "ext4", "-I", "128", "-O", "metadata_csum"][..];
+    for kind in [&["-t", "ext2"][..], &["-t", "ext3"], small_inodes] {
+        let healthy = volume(&scratch, &tree, &[kind, &["-b", "1024", "-g", "2048"]].concat());
         let block_of = |inode: &str| inode_at(&healthy, inode) / 1024 * 1024;
         let (root, one, two) = (block_of("<2>"), block_of("/wide/dir3"), block_of("/wide/dir11"));
         assert!(root != one && one != two && root != two);
@@ -211,7 +212,7 @@ fn blocks_of_inode_tables_are_in_another_s_place() {
                 file.write_all_at(&second, from).unwrap();
             }
             let out = copied(&scratch, &image);
-            let what = format!("{kind}, from {from} to {to}");
+            let what = format!("{kind:?}, from {from} to {to}");
             assert_all_there(&tree, &out, &what);
             assert!(!out.join("#lost").exists(), "{what}");
         }

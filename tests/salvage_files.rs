@@ -193,6 +193,18 @@ fn the_size_of_a_file_is_ruined() {
     }
 }
 
+/// A file that counts blocks and maps none is no hole.
+#[test]
+fn the_map_of_a_file_is_blank() {
+    for kind in [&["-t", "ext2", "-b", "1024"][..], &["-t", "ext3", "-b", "1024", "-O", "metadata_csum"]] {
+        let scratch = Scratch::new();
+        let image = two_files(&scratch, kind, |_| String::new());
+        zero(&image, inode_at(&image, "/one") + 0x28, 60);
+        let trusts = trusts(&copied(&scratch, &image));
+        assert_eq!([&trusts["one"], &trusts["other"]], ["doubtful", "intact"], "{kind:?}");
+    }
+}
+
 /// With checksums there is one size that makes an inode's right: of a file that ends in zeros, too.
 #[test]
 fn the_checksum_shows_the_size_of_a_file() {

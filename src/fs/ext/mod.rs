@@ -163,6 +163,9 @@ impl Ext {
                 }
             }
         }
+        if inode.is_in_use() && !cut && self.has_lost_map(&node, inode) {
+            node.trust = Trust::Doubtful;
+        }
         if node.trust < Trust::Doubtful && self.ends_in_doubtful_hole(&node, inode)? {
             node.trust = Trust::Doubtful;
         }
@@ -227,13 +230,28 @@ impl Ext {
 
     /// True for a file of no bytes that uses blocks of its own and was not being cut: its size may be gone.
     fn has_lost_size(&self, node: &Node, inode: &Inode<'_>) -> bool {
-        let geometry = &self.volume.geometry;
-        let attributes = u64::from(inode.attribute_block(geometry).is_some());
-        let cluster = u64::from(geometry.block_size) * u64::from(geometry.cluster_blocks);
         node.kind == Kind::File
             && node.size == 0
-            && node.allocated > attributes * cluster
+            && node.allocated > self.of_attributes(inode)
             && !self.orphans.contains(&inode.nr)
+    }
+
+    /// True for a file that counts blocks as its own and names none, where no checksum proves that: what stands in place of
+    /// its map was never one, or is gone.
+    fn has_lost_map(&self, node: &Node, inode: &Inode<'_>) -> bool {
+        let geometry = &self.volume.geometry;
+        node.kind == Kind::File
+            && node.size > 0
+            && node.allocated > self.of_attributes(inode)
+            && map::names_nothing(geometry, inode)
+            && !(geometry.has_checksums() && inode.is_proved(geometry))
+    }
+
+    /// Bytes that an inode's block of attributes takes.
+    fn of_attributes(&self, inode: &Inode<'_>) -> u64 {
+        let geometry = &self.volume.geometry;
+        let cluster = u64::from(geometry.block_size) * u64::from(geometry.cluster_blocks);
+        inode.attribute_block(geometry).map_or(0, |_| cluster)
     }
 
     /// The node of an inode that a directory may name.

@@ -63,6 +63,12 @@ pub fn is_refuted(volume: &Volume, inode: &Inode<'_>) -> Result<bool, SourceGone
     Ok(false)
 }
 
+/// True for the root of a tree in which nothing is.
+pub fn names_nothing(inode: &Inode<'_>) -> bool {
+    let header: Option<ExtentHeader> = at(&inode.raw.i_block, 0);
+    header.is_some_and(|header| header.eh_magic.get() == MAGIC && header.eh_entries.get() == 0)
+}
+
 /// What a leaf of the tree maps: blocks of the file, and where they lie. In the order of the file.
 fn leaf_runs(volume: &Volume, bytes: &[u8]) -> Vec<(Range<u64>, Backing)> {
     let entries = at::<ExtentHeader>(bytes, 0).map_or(0, |header| header.eh_entries.get());

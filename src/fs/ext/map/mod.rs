@@ -68,6 +68,15 @@ pub fn is_counted(volume: &Volume, inode: &Inode<'_>) -> Result<bool, SourceGone
     Ok(on_disk.fold(0u64, |sum, extent| sum.saturating_add(extent.len)) <= inode.allocated(&volume.geometry))
 }
 
+/// True for a map in which nothing is wrong, and nothing is mapped.
+pub fn names_nothing(geometry: &Geometry, inode: &Inode<'_>) -> bool {
+    match inode.layout(geometry) {
+        Layout::Extents => extents::names_nothing(inode),
+        Layout::Pointers => inode.raw.i_block.iter().all(|&byte| byte == 0),
+        _ => false,
+    }
+}
+
 /// What of a file is mapped behind its end.
 pub enum Beyond {
     /// Nothing, as it should be, as far as the inode itself tells.

@@ -1,12 +1,13 @@
 //! Blocks of inode tables that lie in another's place, or are copies of another: [`records`].
 //!
-//! A record without a checksum does not tell its number, but a directory's first block does. Where all directories among
+//! A record without a whole checksum does not tell its number, but a directory's first block does. Where all directories among
 //! the records of a block turn out to be those of another one, in the same order, the block was written where it does not
 //! belong. Its records are those of the other; what belongs in its place is what lies in the other's, or lost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::disk::superblock::GOOD_OLD_INODE_SIZE;
 use super::super::geometry::Geometry;
 use super::super::number::{GroupNr, InodeNr};
 use super::super::volume::Volume;
@@ -49,7 +50,8 @@ pub fn records(
     sightings: &[Sighting],
 ) -> Result<BTreeMap<InodeNr, Arc<[u8]>>, SourceGone> {
     let mut better = BTreeMap::new();
-    if volume.geometry.has_checksums() {
+    let geometry = &volume.geometry;
+    if geometry.has_checksums() && geometry.inode_size > u32::from(GOOD_OLD_INODE_SIZE) {
         return Ok(better);
     }
     let told = told(&volume.geometry, roll, claims, sightings);

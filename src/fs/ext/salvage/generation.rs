@@ -6,7 +6,7 @@
 //! inode's own number, and the number gives the generation.
 
 use super::super::checksum::Seed;
-use super::super::disk::dirent::{DirEntryTail, DxCountLimit, DxEntry, DxTail};
+use super::super::disk::dirent::{DX_ROOT_COUNT_AT, DirEntryTail, DxCountLimit, DxEntry, DxTail};
 use super::super::disk::extent::{ExtentHeader, tail_at};
 use super::super::disk::{at, inode};
 use super::super::number::InodeNr;
@@ -87,12 +87,20 @@ pub fn number(volume: Seed, generation: u32, seed: Seed) -> InodeNr {
     InodeNr(rewind(numbered, &[0; 4]) ^ volume.0)
 }
 
+/// What the first block of a directory of this number and generation says that the volume's seed is.
+pub fn of_volume(nr: InodeNr, generation: u32, block: &[u8]) -> Option<u32> {
+    let seed = of_dx(block, DX_ROOT_COUNT_AT).or_else(|| of_leaf(block))?;
+    // Number and volume are combined: each gives the other.
+    Some(number(Seed(nr.0), generation, seed).0)
+}
+
 /// What an inode's record says its number is combined with the volume's seed: `volume ^ number`. `None` where the
 /// record keeps only half of the checksum.
 pub fn of_record(record: &[u8]) -> Option<u32> {
     let (lo_at, hi_at) = (inode::CHECKSUM_LO_AT, inode::CHECKSUM_HI_AT);
     let extra = usize::from(le16(record, inode::BASE_SIZE)?);
-    if inode::BASE_SIZE + extra < hi_at + 2 {
+    // Where records are small, another one's mode stands there.
+    if inode::BASE_SIZE + extra < hi_at + 2 || inode::BASE_SIZE + extra > record.len() {
         return None;
     }
     let sum = u32::from(le16(record, hi_at)?) << 16 | u32::from(le16(record, lo_at)?);

@@ -25,7 +25,7 @@ use super::entries::{Tried, TypedEntry, entries};
 use super::record::{self, Verdict};
 use super::superblock::BLOCK_SIZES;
 use super::traces::{Dir, DirInode, Traces};
-use super::{layout, tables};
+use super::{generation, layout, tables};
 use crate::finding::Log;
 use crate::node::Kind;
 use crate::source::{Kept, Source, SourceGone, read_whole};
@@ -52,6 +52,8 @@ const FEWEST_TABLES: usize = 3;
 struct Pair {
     nr: u32,
     at: u64,
+    /// Number of the directory's first block.
+    first: u64,
     /// The volume's seed, if the record's checksum is right; `None` where it keeps none.
     seed: Option<u32>,
     extents: bool,
@@ -73,7 +75,11 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
         voted => voted,
     };
     let Some(inode_size) = inode_size else { return Ok(None) };
-    let base = superblock(source.len(), block_size, inode_size, dirs, &pairs);
+    let seed = match vote_seed(pairs.iter().filter_map(|pair| Some((pair.seed?, pair.nr)))) {
+        None => seed_by_blocks(source, block_size, &pairs)?,
+        voted => voted,
+    };
+    let base = superblock(source.len(), block_size, inode_size, dirs, &pairs, seed);
     let sizes = possible_group_sizes(&pairs, block_size, inode_size);
     let Some((mut geometry, superblock)) = best_fitting(source, &base, &sizes, &pairs, &entries)? else {
         return Ok(None);
@@ -149,7 +155,13 @@ fn pairs(block_size: u64, traces: &Traces) -> Vec<Pair> {
     let fitting = traces.inodes.iter().filter(|inode| inode.size.is_multiple_of(block_size));
     let pair = |inode: &DirInode| {
         let nr = *first_blocks.get(&inode.first)?;
-        Some(Pair { nr, at: inode.at, seed: inode.seed.map(|seed| seed ^ nr), extents: inode.extents })
+        Some(Pair {
+            nr,
+            at: inode.at,
+            first: inode.first,
+            seed: inode.seed.map(|seed| seed ^ nr),
+            extents: inode.extents,
+        })
     };
     let mut pairs: Vec<Pair> = fitting.filter_map(pair).collect();
     pairs.sort_unstable();
@@ -201,7 +213,14 @@ fn inode_size_by_entries(
 }
 
 /// A superblock with everything that does not depend on the number of inodes per group.
-fn superblock(len: u64, block_size: u64, inode_size: u64, dirs: &[Dir], pairs: &[Pair]) -> Superblock {
+fn superblock(
+    len: u64,
+    block_size: u64,
+    inode_size: u64,
+    dirs: &[Dir],
+    pairs: &[Pair],
+    seed: Option<u32>,
+) -> Superblock {
     let mut sb = Superblock::new_zeroed();
     fill(&mut sb, len, block_size, inode_size as u16, 8, 8 * block_size);
     let mut features = vec![HAS_JOURNAL, EXT_ATTR, DIR_INDEX, LARGE_FILE, HUGE_FILE, SPARSE_SUPER, FLEX_BG];
@@ -211,7 +230,7 @@ fn superblock(len: u64, block_size: u64, inode_size: u64, dirs: &[Dir], pairs: &
     if pairs.iter().any(|pair| pair.extents) {
         features.extend([EXTENTS, INLINE_DATA]);
     }
-    if let Some(seed) = vote_seed(pairs) {
+    if let Some(seed) = seed {
         features.extend([METADATA_CSUM, CSUM_SEED]);
         sb.s_checksum_seed.set(seed);
     }
@@ -222,14 +241,28 @@ fn superblock(len: u64, block_size: u64, inode_size: u64, dirs: &[Dir], pairs: &
     sb
 }
 
-/// The volume's seed that the records' checksums agree on.
-fn vote_seed(pairs: &[Pair]) -> Option<u32> {
+/// The volume's seed on which the checksums of the most numbers agree.
+fn vote_seed(seeds: impl Iterator<Item = (u32, u32)>) -> Option<u32> {
     let mut votes: HashMap<u32, usize> = HashMap::new();
-    for seed in pairs.iter().filter_map(|pair| pair.seed) {
+    // The journal has copies.
+    for (seed, _) in seeds.collect::<BTreeSet<_>>() {
         *votes.entry(seed).or_default() += 1;
     }
     // Two wrong checksums agree by chance once in four billion times.
     votes.into_iter().filter(|&(_, count)| count > 1).max_by_key(|&(seed, count)| (count, seed)).map(|(seed, _)| seed)
+}
+
+/// The volume's seed by directories' first blocks, where records have no room for a whole checksum.
+fn seed_by_blocks(source: &Source, block_size: u64, pairs: &[Pair]) -> Result<Option<u32>, SourceGone> {
+    let mut seeds = Vec::new();
+    for pair in pairs.iter().take(MOST_PAIRS) {
+        let record = read_whole(&**source, pair.at, GOOD_OLD_INODE_SIZE.into())?;
+        let block = read_whole(&**source, pair.first.saturating_mul(block_size), block_size as usize)?;
+        let (Some(record), Some(block)) = (record, block) else { continue };
+        let generation = padded::<Inode>(&record).i_generation.get();
+        seeds.extend(generation::of_volume(InodeNr(pair.nr), generation, &block).map(|seed| (seed, pair.nr)));
+    }
+    Ok(vote_seed(seeds.into_iter()))
 }
 
 fn fill(sb: &mut Superblock, len: u64, block_size: u64, inode_size: u16, inodes_per_group: u32, blocks_per_group: u64) {

@@ -265,8 +265,12 @@ pub fn shown_seed(source: &Source, geometry: &Geometry) -> Result<Option<Option<
             }
             asked += 1;
             agreeing += usize::from(record::judge(geometry, nr, &bytes) == Verdict::Proved);
-            if let Some(said) = generation::of_record(&bytes) {
-                *votes.entry(said ^ nr.0).or_default() += 1;
+            let said = match generation::of_record(&bytes) {
+                None => seed_by_block(source, geometry, nr, &bytes)?,
+                said => said.map(|said| said ^ nr.0),
+            };
+            if let Some(seed) = said {
+                *votes.entry(seed).or_default() += 1;
             }
         }
     }
@@ -281,4 +285,16 @@ pub fn shown_seed(source: &Source, geometry: &Geometry) -> Result<Option<Option<
         _ if asked >= MOST_ASKED => Some(None),
         _ => None,
     })
+}
+
+/// The volume's seed by the block that a directory's record leads to: small records keep half a checksum, which only
+/// agrees or does not.
+fn seed_by_block(source: &Source, geometry: &Geometry, nr: InodeNr, record: &[u8]) -> Result<Option<u32>, SourceGone> {
+    if tables::names_itself(source, geometry, nr, record)? != Some(true) {
+        return Ok(None);
+    }
+    let inode: Inode = padded(record);
+    let Some(block) = record::first_block(geometry, &inode) else { return Ok(None) };
+    let block = read_whole(&**source, geometry.offset(block), geometry.block_size as usize)?;
+    Ok(block.and_then(|block| generation::of_volume(nr, inode.i_generation.get(), &block)))
 }
