@@ -58,6 +58,19 @@ fn gnu_tar_restores_everything() {
     assert!(to.join(".offmount/manifest.jsonl").exists() && to.join(".offmount/B3SUMS").exists());
 }
 
+/// GNU tar makes no path longer than a call of the system takes.
+#[test]
+fn a_tree_deeper_than_paths_may_be_is_unpacked_whole() {
+    let scratch = Scratch::new();
+    let deep = "for i in $(seq 25); do mkdir \"$(printf 'd%.0s' $(seq 200))\"; cd d*; echo $i > at; done";
+    let image = ext4(&scratch, 32 * MIB, deep);
+    let (archive, outcome) = archive(&image, &scratch);
+    assert!(outcome.notes.iter().any(|note| note.contains("#long/")), "{outcome:?}");
+    let to = extract(&archive, &scratch);
+    let files = run(system("find").args([".", "-name", "at"]).current_dir(&to), b"").exits(0);
+    assert_eq!(files.text().lines().count(), 25);
+}
+
 /// Lists of access control are also what `--acls` looks for. Nothing that GNU tar calls an attribute is needed for them.
 #[test]
 fn gnu_tar_restores_lists_of_access_control_by_their_own_option() {

@@ -87,8 +87,10 @@ impl Tar {
 
 impl Sink for Tar {
     fn limits(&self) -> Limits {
-        // Where it will be unpacked is not known: nearly every filesystem takes as much.
-        Limits { lanes: Some(1), names: Names::plain(255), finish_in_order: true, is_far: false }
+        // Where it will be unpacked is not known: nearly every filesystem takes such names, and Linux such paths (`PATH_MAX`
+        // without the slash of a directory and the byte at the end), relative to where it is unpacked.
+        let names = Names { longest_path: 4096 - 2, ..Names::plain(255) };
+        Limits { lanes: Some(1), names, finish_in_order: true, is_far: false }
     }
 
     fn directory(&self, entry: &Entry<'_>) -> Result<(), Failure> {
