@@ -287,10 +287,8 @@ impl Reading<'_> {
 impl ReadBack for Reading<'_> {
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
         let has = |it: &Self| it.piece_at <= offset && offset < it.piece_at + it.piece.len() as u64;
-        if !has(self) {
-            if !self.fetch(offset)? {
-                return Ok(0);
-            }
+        if !has(self) && !self.fetch(offset)? {
+            return Ok(0);
         }
         let from = (offset - self.piece_at) as usize; // within the piece
         let n = (self.piece.len() - from).min(buffer.len());
