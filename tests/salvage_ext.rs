@@ -6,7 +6,7 @@ mod salvaging;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::{Scratch, debugfs, offmount, tool};
 use salvaging::{
@@ -187,6 +187,79 @@ fn one_descriptor_names_another_place() {
     }
 }
 
+/// All copies agree on a wrong place: the other tables and what lies in the usual place say where it is.
+#[test]
+fn all_copies_of_a_descriptor_name_another_place() {
+    let scratch = Scratch::new();
+    let tree = flat(&scratch);
+    for kind in ["ext2", "ext3"] {
+        let healthy = volume(&scratch, &tree, &["-t", kind, "-b", "1024", "-g", "2048"]);
+        let copies = superblocks(&healthy);
+        for (group, blocks) in [(2, 4), (5, 40)] {
+            let image = scratch.join("damaged");
+            fs::copy(&healthy, &image).unwrap();
+            let file = File::options().read(true).write(true).open(&image).unwrap();
+            for copy in &copies {
+                let at = copy + 1024 + 32 * group + 8;
+                let mut table = [0; 4];
+                file.read_exact_at(&mut table, at).unwrap();
+                file.write_all_at(&(u32::from_le_bytes(table) + blocks).to_le_bytes(), at).unwrap();
+            }
+            assert_all_there(&tree, &copied(&scratch, &image), &format!("{kind}, group {group}"));
+        }
+    }
+}
+
+/// Of two blocks with the same inodes the copy is the one whose neighbours' files lie elsewhere.
+#[test]
+fn a_copy_of_files_inodes_lies_in_another_s_place() {
+    let scratch = Scratch::new();
+    let tree = flat(&scratch);
+    let image = volume(&scratch, &tree, &["-t", "ext2", "-b", "4096", "-g", "2048"]);
+    let block_of = |path: &str| inode_at(&image, path) / 4096 * 4096;
+    let (right, lost) = (block_of("/dir1/file400"), block_of("/dir1/file700"));
+    assert!(right != lost);
+    let file = File::options().read(true).write(true).open(&image).unwrap();
+    let mut block = [0; 4096];
+    file.read_exact_at(&mut block, right).unwrap();
+    file.write_all_at(&block, lost).unwrap();
+    let out = copied(&scratch, &image);
+    let trusts = trusts(&out);
+    let is_right = |i: &u32| {
+        let found = fs::read_to_string(out.join(format!("dir{}/file{i}", i % 3)));
+        found.is_ok_and(|found| found == format!("contents of file {i}\n"))
+    };
+    let right: Vec<u32> = (0..900).filter(is_right).collect();
+    assert!(right.len() >= 900 - 4096 / 128, "{}", right.len());
+    for i in right {
+        assert_ne!(trusts[&format!("dir{}/file{i}", i % 3)], "doubtful", "{i}");
+    }
+}
+
+/// It is the directories' blocks that changed places: the inodes beside theirs have their files near those.
+#[test]
+fn first_blocks_of_directories_are_in_each_other_s_place() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    let healthy = volume(&scratch, &tree, &["-t", "ext2", "-b", "1024", "-I", "256", "-g", "2048"]);
+    let directories: Vec<String> = (0..17).map(|i| format!("/wide/dir{i}")).collect();
+    let slots: Vec<u64> = directories.iter().map(|path| inode_at(&healthy, path)).collect();
+    let places: Vec<u64> = directories.iter().map(|path| first_block(&healthy, path) * 1024).collect();
+    let pairs = (0..17).flat_map(|one| (one + 1..17).map(move |other| (one, other)));
+    let alike = pairs.filter(|(one, other)| slots[*one] % 1024 == slots[*other] % 1024);
+    for (one, other) in alike.step_by(3).take(4) {
+        let image = scratch.join("damaged");
+        fs::copy(&healthy, &image).unwrap();
+        let file = File::options().read(true).write(true).open(&image).unwrap();
+        let (mut first, mut second) = ([0; 1024], [0; 1024]);
+        file.read_exact_at(&mut first, places[one]).unwrap();
+        file.read_exact_at(&mut second, places[other]).unwrap();
+        file.write_all_at(&first, places[other]).unwrap();
+        file.write_all_at(&second, places[one]).unwrap();
+        assert_all_there(&tree, &copied(&scratch, &image), &format!("{} and {}", directories[one], directories[other]));
+    }
+}
+
 /// A disk wrote blocks of an inode table to the wrong places: each is sound, and only directories tell that it is not here
 /// that it belongs.
 #[test]
@@ -231,16 +304,22 @@ fn headers_are_gone_of_a_volume_with_an_orphan_file() {
     assert!(!out.join("#lost").exists());
 }
 
-/// All directories lie in the first of few groups: only the places of the other tables tell how many inodes each has.
-#[test]
-fn headers_are_gone_and_all_directories_are_in_one_group() {
-    let scratch = Scratch::new();
+/// A folder of three directories with many files: most tables hold nothing but files.
+fn flat(scratch: &Scratch) -> PathBuf {
     let tree = scratch.dir("flat");
     for i in 0..900 {
         let path = tree.join(format!("dir{}/file{i}", i % 3));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, format!("contents of file {i}\n")).unwrap();
     }
+    tree
+}
+
+/// All directories lie in the first of few groups: only the places of the other tables tell how many inodes each has.
+#[test]
+fn headers_are_gone_and_all_directories_are_in_one_group() {
+    let scratch = Scratch::new();
+    let tree = flat(&scratch);
     let image = volume(&scratch, &tree, &["-t", "ext2", "-b", "2048", "-g", "4096"]);
     zero_headers(&image, true);
     assert_all_there(&tree, &copied(&scratch, &image), "directories in one group");
@@ -356,6 +435,9 @@ fn large_directories_lose_their_inodes() {
         zero(&image, inode_at(&image, directory), header(&image, "Inode size:"));
     }
     assert_all_there(&tree, &copied(&scratch, &image), "large directories");
+    // Nor does anything tell any more what begins the hashes.
+    zero_headers(&image, true);
+    assert_all_there(&tree, &copied(&scratch, &image), "large directories without headers");
 }
 
 /// A ruined map leads into files and another directory's blocks: they are not this directory's, and nobody is doubted.

@@ -85,7 +85,7 @@ fn shared(ext: &Ext, claimed: Claimed, chunks: &[Chunk]) -> Result<BTreeSet<Inod
     };
     let claimants: Vec<Vec<Claimant>> = chunks.par_iter().map(of_chunk).collect::<Result<_, SourceGone>>()?;
     let claimants: Vec<Claimant> = claimants.into_iter().flatten().collect();
-    Ok(sharing::sharers(&claimants))
+    sharing::sharers(&ext.volume, &claimants)
 }
 
 /// A run of a group's inodes.

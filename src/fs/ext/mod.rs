@@ -33,6 +33,7 @@ mod sharing;
 mod sniff;
 mod solve;
 mod tables;
+mod twins;
 mod volume;
 mod xattr;
 

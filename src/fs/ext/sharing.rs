@@ -12,6 +12,7 @@ use super::geometry::Geometry;
 use super::inode::{Inode, Layout};
 use super::map;
 use super::number::InodeNr;
+use super::twins;
 use super::volume::Volume;
 use crate::bytes::le32;
 use crate::node::{self, Backing, Kind, Mapping};
@@ -145,8 +146,11 @@ impl Claimant {
 }
 
 /// Those of the claimants that may be wrong: of two the one that no checksum proves, or both. One that leads into many
-/// others is wrong, and not they.
-pub fn sharers(claimants: &[Claimant]) -> BTreeSet<InodeNr> {
+/// others is wrong, and not they; so is one whose record is a copy.
+///
+/// # Errors
+/// When the source is gone.
+pub fn sharers(volume: &Volume, claimants: &[Claimant]) -> Result<BTreeSet<InodeNr>, SourceGone> {
     let unproved: BTreeSet<Run> =
         claimants.iter().filter(|it| !it.proved).flat_map(|it| it.runs.iter().copied()).collect();
     let others = others(claimants);
@@ -155,14 +159,31 @@ pub fn sharers(claimants: &[Claimant]) -> BTreeSet<InodeNr> {
         it.is_filled && !it.proved && sound >= FEWEST_INSIDE
     };
     let intruders: BTreeSet<InodeNr> = claimants.iter().filter(intrudes).map(|it| it.nr).collect();
-    let is_victim = |it: &Claimant| {
-        let others = &others[&it.nr];
-        !intruders.contains(&it.nr) && !others.is_empty() && others.is_subset(&intruders)
-    };
-    let is_wrong = |it: &&Claimant| {
-        if it.proved { it.runs.iter().any(|run| !unproved.contains(run)) } else { !is_victim(it) }
-    };
-    claimants.iter().filter(is_wrong).map(|it| it.nr).collect()
+    let mut wrong = BTreeSet::new();
+    for it in claimants {
+        let is_wrong = if it.proved {
+            it.runs.iter().any(|run| !unproved.contains(run))
+        } else {
+            intruders.contains(&it.nr) || !is_victim(volume, it.nr, &others[&it.nr], &intruders)?
+        };
+        wrong.extend(is_wrong.then_some(it.nr));
+    }
+    Ok(wrong)
+}
+
+/// True where only intruders, and copies of its record, share clusters with an inode.
+fn is_victim(
+    volume: &Volume,
+    nr: InodeNr,
+    others: &BTreeSet<InodeNr>,
+    intruders: &BTreeSet<InodeNr>,
+) -> Result<bool, SourceGone> {
+    for other in others {
+        if !intruders.contains(other) && (*other == nr || twins::copy(volume, nr, *other)? != Some(*other)) {
+            return Ok(false);
+        }
+    }
+    Ok(!others.is_empty())
 }
 
 /// The claimants with which each of them shares clusters: itself, if it claims some twice or more share than are counted.

@@ -8,7 +8,7 @@ use super::super::evidence::Descriptors;
 use super::super::feature::{FLEX_BG, GDT_CSUM, META_BG, METADATA_CSUM};
 use super::super::geometry::{Copy, Geometry, Group, Proof};
 use super::super::number::{BlockNr, GroupNr};
-use super::{layout, tables};
+use super::{irregular, layout, tables};
 use crate::finding::Log;
 use crate::source::{Source, SourceGone};
 
@@ -30,7 +30,10 @@ const FLEXIBLE: u64 = 16;
 /// When the source is gone.
 pub fn place(source: &Source, geometry: &mut Geometry, reserved: u16) -> Result<Vec<String>, SourceGone> {
     let mut copies = vec![Descriptors::read(&**source, geometry, Copy::Primary)?];
-    if doubted(geometry, &copies).is_empty() && !is_disputed(source, geometry)? {
+    if doubted(geometry, &copies).is_empty()
+        && !is_disputed(source, geometry)?
+        && irregular::find(source, geometry, reserved)?.is_empty()
+    {
         return Ok(Vec::new());
     }
     for copy in copies_of(geometry) {
@@ -55,6 +58,9 @@ pub fn place(source: &Source, geometry: &mut Geometry, reserved: u16) -> Result<
         }
     }
     place_by_layout(source, geometry, reserved, unplaced, &mut tally)?;
+    for (nr, table) in irregular::find(source, geometry, reserved)? {
+        take_table(geometry, nr, Some(table), &mut tally);
+    }
     Ok(tally.words(geometry))
 }
 

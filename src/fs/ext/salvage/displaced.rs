@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use super::super::disk::superblock::GOOD_OLD_INODE_SIZE;
 use super::super::geometry::Geometry;
+use super::super::inode::Inode;
 use super::super::number::{GroupNr, InodeNr};
+use super::super::twins;
 use super::super::volume::Volume;
 use super::claims::Claims;
 use super::record::{self, Verdict};
@@ -32,11 +34,30 @@ struct Told {
 }
 
 impl Told {
+    /// True where a single directory tells.
+    fn is_single(&self) -> bool {
+        self.elsewhere.values().sum::<usize>() == 1
+    }
+
     /// The block in whose place this one should lie.
     fn home(&self) -> Option<TableBlock> {
         let only = self.elsewhere.first_key_value().filter(|_| self.elsewhere.len() == 1);
         only.map(|(home, _)| *home).filter(|_| self.right == 0 && self.confused == 0)
     }
+}
+
+/// True unless the files of a block's records lie nearer to those of the inodes beside its place than to those of the inodes
+/// beside `home`: then it is the directory's block that lies in another's place.
+fn is_nearer(volume: &Volume, place: TableBlock, home: TableBlock) -> Result<bool, SourceGone> {
+    let of = |(group, block): TableBlock| volume.geometry.inode_at(group, block * per_block(&volume.geometry));
+    let mut starts = Vec::new();
+    for (record, nr) in block(volume, place)?.iter().zip(numbers(&volume.geometry, place)) {
+        starts.extend(twins::start(&volume.geometry, &Inode::decode(nr, record)));
+    }
+    starts.sort_unstable();
+    let Some(middle) = starts.get(starts.len() / 2).copied() else { return Ok(true) };
+    let (here, there) = (twins::distance(volume, of(place), middle)?, twins::distance(volume, of(home), middle)?);
+    Ok(here.zip(there).is_none_or(|(here, there)| there <= here))
 }
 
 /// The records of inodes of which those on the disk lie in another's place: zeros where they are lost.
@@ -55,8 +76,14 @@ pub fn records(
         return Ok(better);
     }
     let told = told(&volume.geometry, roll, claims, sightings);
-    let displaced: BTreeMap<TableBlock, TableBlock> =
-        told.iter().filter_map(|(place, told)| Some((*place, told.home()?))).collect();
+    let mut displaced: BTreeMap<TableBlock, TableBlock> = BTreeMap::new();
+    for (place, told) in &told {
+        if let Some(home) = told.home()
+            && (!told.is_single() || is_nearer(volume, *place, home)?)
+        {
+            displaced.insert(*place, home);
+        }
+    }
     let mut holders: BTreeMap<TableBlock, TableBlock> = BTreeMap::new();
     let mut lost = Vec::new();
     for (&place, &home) in &displaced {

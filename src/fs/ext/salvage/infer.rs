@@ -21,7 +21,8 @@ use super::super::feature::{
 };
 use super::super::geometry::{Geometry, Group};
 use super::super::number::{BlockNr, GroupNr, InodeNr};
-use super::entries::{Tried, TypedEntry, entries};
+use super::entries::{Counted, Tried, TypedEntry, entries};
+use super::pattern::{self, Known, Pattern, most_common};
 use super::record::{self, Verdict};
 use super::superblock::BLOCK_SIZES;
 use super::traces::{Dir, DirInode, Traces};
@@ -40,12 +41,8 @@ const MOST_SAMPLED: u32 = 1024;
 const MOST_PAIRS: usize = 256;
 const NEAR: u32 = 64;
 const FEWEST_NAMED: usize = 3;
-/// Groups of a flexible group, unless `mke2fs` is told otherwise.
-const USUAL_FLEX_SIZE: u32 = 16;
 /// Entries of the highest numbers that are asked for an inode.
 const MOST_LAST: usize = 1024;
-/// Tables that can show how all of them lie.
-const FEWEST_TABLES: usize = 3;
 
 /// A directory's inode and where its record lies.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -111,35 +108,35 @@ fn best_fitting(
 ) -> Result<Option<(Geometry, Superblock)>, SourceGone> {
     let supposed = |per_group: u32| supposed(source.len(), base, per_group, pairs);
     let rank = |&(per_group, agreeing): &(u32, usize)| {
-        let Some((geometry, _)) = supposed(per_group) else { return Ok(None) };
-        let regular = is_regular(&geometry, &tables_by_pairs(&geometry, pairs));
-        Ok(Some((regular, leading(source, geometry, entries)?, agreeing, per_group)))
+        let Some(supposed) = supposed(per_group) else { return Ok(None) };
+        Ok(Some((supposed.is_regular(), leading(source, supposed, entries)?, agreeing, per_group)))
     };
     let ranked: Vec<Option<_>> = sizes.par_iter().map(rank).collect::<Result<_, SourceGone>>()?;
     let mut ranked: Vec<_> = ranked.into_iter().flatten().collect();
     ranked.sort_unstable_by_key(|rank| std::cmp::Reverse(*rank));
     // Only the right number lets the rules of layout find the tables without directories, too.
     let mut tried = Tried::on(source, entries);
-    let mut best: Option<((bool, usize), (Geometry, Superblock))> = None;
+    let mut best: Option<((bool, i64, u32), (Geometry, Superblock))> = None;
     for (regular, _, _, per_group) in ranked.into_iter().take(MOST_PLACED) {
-        let Some((mut geometry, sb)) = supposed(per_group) else { continue };
-        place_rest(source, &mut geometry, &mut tried, true)?;
-        let speaks_for = (regular, tried.count(&geometry, None)?.right);
+        let Some(mut supposed) = supposed(per_group) else { continue };
+        place_rest(source, &mut supposed, &mut tried, true)?;
+        // Of numbers for which as much speaks, the largest: it takes the fewest tables to be somewhere.
+        let speaks_for = (regular, tried.count(&supposed.geometry, None)?.balance(), per_group);
         if best.as_ref().is_none_or(|(most, _)| speaks_for > *most) {
-            best = Some((speaks_for, (geometry, sb)));
+            best = Some((speaks_for, (supposed.geometry, supposed.superblock)));
         }
     }
     Ok(best.map(|(_, fit)| fit))
 }
 
-/// How many entries lead to what they name, in a geometry that pairs alone place: of a sample, once the rest is placed.
-fn leading(source: &Source, mut geometry: Geometry, entries: &[TypedEntry]) -> Result<usize, SourceGone> {
+/// How many more entries lead to what they name than do not: of a sample, once the tables are placed.
+fn leading(source: &Source, mut supposed: Supposed, entries: &[TypedEntry]) -> Result<i64, SourceGone> {
     let sample: Vec<TypedEntry> = entries.iter().copied().step_by(entries.len().div_ceil(SAMPLE).max(1)).collect();
     let mut tried = Tried::on(source, &sample);
-    if geometry.group_count() <= MOST_SAMPLED {
-        place_rest(source, &mut geometry, &mut tried, false)?;
+    if supposed.geometry.group_count() <= MOST_SAMPLED {
+        place_rest(source, &mut supposed, &mut tried, false)?;
     }
-    Ok(tried.count(&geometry, None)?.right)
+    Ok(tried.count(&supposed.geometry, None)?.balance())
 }
 
 /// The block size at which the most directories' first blocks end.
@@ -303,19 +300,52 @@ fn most_in_line(group: &[Pair], inode_size: u64) -> usize {
     // Where a table would begin if number 1 were in it: pairs of one group agree on it.
     let line = |pair: &Pair| pair.at.wrapping_sub(u64::from(pair.nr - 1) * inode_size);
     let numbered: BTreeSet<(u64, u32)> = group.iter().map(|pair| (line(pair), pair.nr)).collect();
-    most_common(numbered.into_iter().map(|(line, _)| line))
+    most_common(numbered.into_iter().map(|(line, _)| line)).map_or(0, |(_, count)| count)
 }
 
-/// How often the most common of some values occurs.
-fn most_common(values: impl Iterator<Item = u64>) -> usize {
-    let mut counts: HashMap<u64, usize> = HashMap::new();
-    values.for_each(|value| *counts.entry(value).or_default() += 1);
-    counts.into_values().max().unwrap_or_default()
+/// A geometry with some number of inodes per group.
+struct Supposed {
+    geometry: Geometry,
+    superblock: Superblock,
+    /// Where pairs place tables, by group.
+    known: Known,
+    /// How those lie.
+    pattern: Option<Pattern>,
 }
 
-/// The geometry with `per_group` inodes per group, its tables placed by the pairs, the others in one line with those of
-/// their flexible group, or behind each other.
-fn supposed(len: u64, base: &Superblock, per_group: u32, pairs: &[Pair]) -> Option<(Geometry, Superblock)> {
+impl Supposed {
+    /// True where tables lie by the rules of layout. With checksums, entries that lead to proved inodes tell more.
+    fn is_regular(&self) -> bool {
+        !self.geometry.has_checksums() && self.pattern.is_some()
+    }
+
+    /// Places the tables of some groups behind each other, from `base` on.
+    fn place_in_line(&mut self, groups: std::ops::Range<u32>, base: BlockNr) {
+        let len = self.geometry.inode_table_blocks();
+        for (nr, at) in groups.zip((base.0..).step_by(len as usize)) {
+            self.geometry.groups[nr as usize].inode_table = self.geometry.blocks_on_volume(at, len);
+        }
+    }
+
+    /// True where known tables leave a group's a single place.
+    fn is_told(&self, nr: GroupNr) -> bool {
+        let told = || match self.pattern {
+            Some(pattern) => pattern.places(&self.geometry, &self.known, nr).len() == 1,
+            None => pattern::beside(&self.geometry, &self.known, nr.0).is_some(),
+        };
+        self.known.contains_key(&nr.0) || told()
+    }
+
+    /// Places a group's table may have.
+    fn places(&self, nr: GroupNr) -> Vec<BlockNr> {
+        let told = self.pattern.map(|pattern| pattern.places(&self.geometry, &self.known, nr)).unwrap_or_default();
+        if told.is_empty() { layout::candidates(&self.geometry, nr, 0) } else { told }
+    }
+}
+
+/// The geometry with `per_group` inodes per group, its tables placed by the pairs, the others as those lie, in one line
+/// with those of their flexible group, or behind each other.
+fn supposed(len: u64, base: &Superblock, per_group: u32, pairs: &[Pair]) -> Option<Supposed> {
     let mut sb = *base;
     let block_size = 1024u64 << sb.s_log_block_size.get();
     let last = pairs.last().map_or(1, |pair| pair.nr);
@@ -324,89 +354,56 @@ fn supposed(len: u64, base: &Superblock, per_group: u32, pairs: &[Pair]) -> Opti
     let per_group_blocks = sizes.find(|size| groups_of(*size) * u64::from(per_group) >= u64::from(last))?;
     fill(&mut sb, len, block_size, base.s_inode_size.get(), per_group, per_group_blocks);
     let mut geometry = Geometry::judge(&sb, &mut Log::new()).ok()?;
-    let tables = tables_by_pairs(&geometry, pairs);
-    if tables.iter().all(|(nr, table)| geometry.group_of_block(*table).0 == *nr) {
+    let known = tables_by_pairs(&geometry, pairs);
+    if known.iter().all(|(nr, table)| geometry.group_of_block(*table).0 == *nr) {
         geometry.features.incompat &= !FLEX_BG.bit;
     }
+    let pattern = Pattern::of(&geometry, &known);
+    let len = geometry.inode_table_blocks();
     let mut before: Option<BlockNr> = None;
     for nr in 0..geometry.group_count() {
-        let behind = before.map(|table| table.0 + geometry.inode_table_blocks());
-        let next = along_flexible_group(&geometry, &tables, nr).or(behind);
-        before = next.and_then(|next| geometry.blocks_on_volume(next, geometry.inode_table_blocks()));
+        let told = known.get(&nr).copied().or_else(|| pattern?.places(&geometry, &known, GroupNr(nr)).first().copied());
+        let next = told.map(|table| table.0).or_else(|| {
+            let behind = before.map(|table| table.0 + len);
+            pattern::beside(&geometry, &known, nr).or(behind)
+        });
+        before = next.and_then(|next| geometry.blocks_on_volume(next, len));
         geometry.groups.push(Group { inode_table: before, inodes_used: per_group, ..Group::default() });
     }
-    Some((geometry, sb))
+    Some(Supposed { geometry, superblock: sb, known, pattern })
 }
 
-/// Where a group's table begins if those of a flexible group of the usual size follow each other, as the nearest of it
-/// says; in its own place where it is known itself.
-fn along_flexible_group(geometry: &Geometry, tables: &BTreeMap<u32, BlockNr>, nr: u32) -> Option<u64> {
-    let first = nr / USUAL_FLEX_SIZE * USUAL_FLEX_SIZE;
-    let of_group = tables.range(first..first.saturating_add(USUAL_FLEX_SIZE));
-    let (&known, table) = of_group.min_by_key(|(known, _)| (known.abs_diff(nr), **known))?;
-    let between = u64::from(known.abs_diff(nr)) * geometry.inode_table_blocks();
-    if known <= nr { table.0.checked_add(between) } else { table.0.checked_sub(between) }
-}
-
-/// True where tables lie by the rules of layout, as those of a wrong number of inodes hardly do: in their own groups at one
-/// place, or in flexible groups. With checksums, entries that lead to proved inodes tell more.
-fn is_regular(geometry: &Geometry, tables: &BTreeMap<u32, BlockNr>) -> bool {
-    let tables = || tables.iter().map(|(&nr, &table)| (GroupNr(nr), table));
-    !geometry.has_checksums() && (are_at_one_place(geometry, tables()) || are_in_flexible_groups(geometry, tables()))
-}
-
-/// True where nearly all tables lie in their own groups, at one place in those with a copy of the superblock and at one in
-/// those without.
-fn are_at_one_place(geometry: &Geometry, tables: impl Iterator<Item = (GroupNr, BlockNr)> + Clone) -> bool {
-    let own = tables.clone().filter(|(nr, table)| geometry.group_of_block(*table) == *nr);
-    let agreeing = |with_copy: bool| {
-        let alike = own.clone().filter(|(nr, _)| geometry.has_superblock(*nr) == with_copy);
-        match most_common(alike.map(|(nr, table)| table.0 - geometry.group_start(nr).0)) {
-            // One agrees with itself.
-            1 => 0,
-            agreeing => agreeing,
-        }
-    };
-    are_most(agreeing(true) + agreeing(false), tables.count())
-}
-
-/// True where nearly all tables lie where flexible groups have them, but those of the first: before them any number of
-/// blocks may be reserved.
-fn are_in_flexible_groups(geometry: &Geometry, tables: impl Iterator<Item = (GroupNr, BlockNr)>) -> bool {
-    let later: Vec<_> = tables.filter(|(_, table)| geometry.group_of_block(*table) != GroupNr(0)).collect();
-    let placed = later.iter().filter(|(nr, table)| layout::is_in_flexible_group(geometry, *nr, *table)).count();
-    are_most(placed, later.len())
-}
-
-fn are_most(count: usize, all: usize) -> bool {
-    count >= FEWEST_TABLES && count * 4 >= all * 3
-}
-
-/// Places again the groups whose place was only supposed, where the rules of layout or the entries object; `by_contents`
-/// also those to which no entry leads.
+/// Places again the groups to whose place the entries object; `by_contents` also those to which no entry leads.
 fn place_rest(
     source: &Source,
-    geometry: &mut Geometry,
+    supposed: &mut Supposed,
     tried: &mut Tried<'_>,
     by_contents: bool,
 ) -> Result<(), SourceGone> {
-    for nr in (0..geometry.group_count()).map(GroupNr) {
-        let supposed = geometry.groups[nr.0 as usize].inode_table;
-        let mut best: Option<(usize, BlockNr)> = None;
-        if !by_contents && !tried.has_entries(geometry, nr) {
+    place_flexible(supposed, tried)?;
+    for nr in (0..supposed.geometry.group_count()).map(GroupNr) {
+        if !by_contents && !tried.has_entries(&supposed.geometry, nr) {
             continue;
         }
-        for table in supposed.into_iter().chain(layout::candidates(geometry, nr, 0)) {
-            geometry.groups[nr.0 as usize].inode_table = Some(table);
-            let counted = tried.count(geometry, Some(nr))?;
-            let proved =
-                by_contents && counted.right == 0 && tables::holds_inodes(source, geometry, nr, table)? == Some(true);
-            let votes = if proved {
-                1
-            } else if counted.bear_it_out() {
-                counted.right
-            } else {
-                0
+        let first = supposed.geometry.groups[nr.0 as usize].inode_table;
+        // Files look alike: where zeros are all that is missing, another place may have more of them.
+        if supposed.is_told(nr) && tried.count(&supposed.geometry, Some(nr))?.bear_it_out_alone() {
+            continue;
+        }
+        let mut best: Option<(usize, BlockNr)> = None;
+        for table in first.into_iter().chain(supposed.places(nr)) {
+            if !is_free(supposed, nr, table) {
+                continue;
+            }
+            supposed.geometry.groups[nr.0 as usize].inode_table = Some(table);
+            let counted = tried.count(&supposed.geometry, Some(nr))?;
+            let proved = by_contents
+                && counted.right == 0
+                && tables::holds_inodes(source, &supposed.geometry, nr, table)? == Some(true);
+            let votes = match counted.bear_it_out() {
+                _ if proved => 1,
+                true => counted.right,
+                false => 0,
             };
             if votes > 0 && best.is_none_or(|(most, _)| votes > most) {
                 best = Some((votes, table));
@@ -415,13 +412,50 @@ fn place_rest(
                 break;
             }
         }
-        geometry.groups[nr.0 as usize].inode_table = best.map(|(_, table)| table);
+        supposed.geometry.groups[nr.0 as usize].inode_table = best.map(|(_, table)| table);
     }
     Ok(())
 }
 
+/// Places the tables of each flexible group of which none is known, all together: one alone may look right in the place of
+/// another.
+fn place_flexible(supposed: &mut Supposed, tried: &mut Tried<'_>) -> Result<(), SourceGone> {
+    let Some(Pattern::Flexible(size)) = supposed.pattern else { return Ok(()) };
+    let count = supposed.geometry.group_count();
+    for first in (0..count).step_by(size as usize) {
+        let groups = first..count.min(first + size);
+        if supposed.known.range(groups.clone()).next().is_some() {
+            continue;
+        }
+        let mut best: Option<(i64, BlockNr)> = None;
+        for base in supposed.places(GroupNr(first)) {
+            supposed.place_in_line(groups.clone(), base);
+            let mut counted = Counted::default();
+            for nr in groups.clone() {
+                counted.add(&tried.count(&supposed.geometry, Some(GroupNr(nr)))?);
+            }
+            let balance = counted.balance();
+            if counted.bear_it_out_alone() && best.is_none_or(|(most, _)| balance > most) {
+                best = Some((balance, base));
+            }
+        }
+        if let Some((_, base)) = best {
+            supposed.place_in_line(groups, base);
+            supposed.known.insert(first, base);
+        }
+    }
+    Ok(())
+}
+
+/// True where no known table of another group is.
+fn is_free(supposed: &Supposed, nr: GroupNr, table: BlockNr) -> bool {
+    let others = supposed.known.iter().filter(|(known, _)| **known != nr.0);
+    let len = supposed.geometry.inode_table_blocks();
+    others.map(|(_, other)| other.0.abs_diff(table.0)).all(|distance| distance >= len)
+}
+
 /// The place of each group's table that most of its pairs say.
-fn tables_by_pairs(geometry: &Geometry, pairs: &[Pair]) -> BTreeMap<u32, BlockNr> {
+fn tables_by_pairs(geometry: &Geometry, pairs: &[Pair]) -> Known {
     let mut votes: HashMap<u32, BTreeMap<u64, usize>> = HashMap::new();
     for pair in pairs {
         let (group, index) = geometry.group_of_inode(InodeNr(pair.nr));

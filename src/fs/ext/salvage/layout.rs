@@ -7,7 +7,7 @@ use super::super::geometry::Geometry;
 use super::super::number::{BlockNr, GroupNr};
 
 /// Groups of a flexible group: the sizes in use, the usual one first.
-const FLEX_SIZES: [u32; 9] = [16, 8, 32, 64, 4, 2, 128, 256, 1];
+pub const FLEX_SIZES: [u32; 9] = [16, 8, 32, 64, 4, 2, 128, 256, 1];
 
 /// Places where a group's inode table may begin, the likeliest first, none twice. Wholly on the volume.
 pub fn candidates(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<BlockNr> {
@@ -29,21 +29,42 @@ pub fn candidates(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<BlockN
     seen
 }
 
-/// True where a table lies as in a flexible group without room for more descriptors, as all have it but the first: with
-/// nothing before the bitmaps, or the one block of descriptors of a meta group.
-pub fn is_in_flexible_group(geometry: &Geometry, nr: GroupNr, table: BlockNr) -> bool {
-    let places = in_flexible_groups(geometry, nr, 0);
-    places.into_iter().any(|place| place == table.0 || place + 1 == table.0)
+/// True where a table lies as in a flexible group of this size without room for more descriptors, as all have it but the
+/// first: with nothing before the bitmaps, or the one block of descriptors of a meta group.
+pub fn is_in_flexible_group(geometry: &Geometry, nr: GroupNr, table: BlockNr, size: u32) -> bool {
+    let places = of_size(geometry, nr, size, 0);
+    places.into_iter().flatten().any(|place| place == table.0 || place + 1 == table.0)
+}
+
+/// The places that a table may have in a flexible group of this size of a volume of which only that is known.
+pub fn in_flexible_groups_of(geometry: &Geometry, nr: GroupNr, size: u32) -> Vec<u64> {
+    if nr.0 >= size {
+        let places = of_size(geometry, nr, size, 0).into_iter().flatten();
+        return places.flat_map(|place| [place, place + 1]).collect();
+    }
+    let reserved = [0, usually_reserved(geometry)];
+    reserved.into_iter().flat_map(|reserved| of_size(geometry, nr, size, reserved)).flatten().collect()
+}
+
+/// Blocks that `mke2fs` reserves for more descriptors, unless told otherwise: enough for a volume 1024 times as large, as
+/// far as the map of the inode that keeps them reaches.
+fn usually_reserved(geometry: &Geometry) -> u16 {
+    let groups = (geometry.blocks.saturating_mul(1024)).div_ceil(geometry.blocks_per_group.into());
+    let descriptors = groups.div_ceil(geometry.descriptors_per_block().into());
+    let most = u64::from(geometry.block_size / 4);
+    descriptors.saturating_sub(geometry.descriptor_blocks().into()).min(most) as u16
 }
 
 /// The places that a table has in flexible groups of all sizes.
 fn in_flexible_groups(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<u64> {
-    let places = FLEX_SIZES.into_iter().flat_map(|size| {
-        // The last one may have fewer groups, and room for the bitmaps of fewer, or of all the same.
-        let present = size.min(geometry.group_count() - nr.0 / size * size);
-        [size, present].map(|groups| in_flexible_group(geometry, nr, size, groups, reserved))
-    });
-    places.flatten().collect()
+    FLEX_SIZES.into_iter().flat_map(|size| of_size(geometry, nr, size, reserved)).flatten().collect()
+}
+
+/// The places in flexible groups of one size. The last one may have fewer groups, and room for the bitmaps of fewer, or of
+/// all the same.
+fn of_size(geometry: &Geometry, nr: GroupNr, size: u32, reserved: u16) -> [Option<u64>; 2] {
+    let present = size.min(geometry.group_count() - nr.0 / size * size);
+    [size, present].map(|groups| in_flexible_group(geometry, nr, size, groups, reserved))
 }
 
 /// In a flexible group tables follow each other: the places that the nearest known ones before and after say.

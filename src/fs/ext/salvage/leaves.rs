@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
+use super::super::dir;
 use super::super::disk::at;
 use super::super::disk::dirent::{self, DirEntry, HEADER_SIZE};
 use super::super::geometry::Geometry;
@@ -207,7 +208,9 @@ impl Open {
             if !volume.geometry.inferred && open.roots.take(&volume.superblock, own, sighting.block, &bytes) {
                 continue;
             }
-            open.near.insert(sighting.block, Near { dir: own, room: room(&bytes), files: None });
+            // What a hash tree's root lists is elsewhere: it has no room, and no names.
+            let room = if dir::is_root(&bytes) { 0 } else { room(&bytes) };
+            open.near.insert(sighting.block, Near { dir: own, room, files: None });
             open.places.insert(own, sighting.block);
             open.learn(own, &search.entries_of(sighting.block)?);
         }

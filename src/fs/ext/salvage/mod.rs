@@ -21,9 +21,11 @@ mod foreign;
 mod generation;
 mod hashed;
 mod infer;
+mod irregular;
 mod layout;
 mod leaves;
 mod mend;
+mod pattern;
 mod record;
 mod remains;
 mod roll;
@@ -59,7 +61,7 @@ use super::geometry::{Copy, Geometry};
 use super::number::{BlockNr, InodeNr};
 use super::recover::{self, Located};
 use super::volume::Volume;
-use super::{Ext, census, orphan, sharing};
+use super::{Ext, census, orphan, twins};
 use crate::bytes::Span;
 use crate::finding::Log;
 use crate::fs::{Census, FileSystem, OpenOptions, Stray, pass};
@@ -330,7 +332,7 @@ fn judge_contradictions(
             (false, false) if intruders.contains(&one) != intruders.contains(&other) => {
                 (intruders.contains(&one), intruders.contains(&other))
             }
-            (false, false) => match copy(volume, one, other)? {
+            (false, false) => match twins::copy(volume, one, other)? {
                 Some(nr) => (nr == one, nr == other),
                 None => (true, true),
             },
@@ -341,24 +343,6 @@ fn judge_contradictions(
         }
     }
     Ok(())
-}
-
-/// Of two inodes with the same record, the copy, as a block written in another's place makes it: files mostly lie in the
-/// group of their inode, the copy's in another's. `None` where that does not tell.
-fn copy(volume: &Volume, one: InodeNr, other: InodeNr) -> Result<Option<InodeNr>, SourceGone> {
-    let geometry = &volume.geometry;
-    let (Some(first), Some(second)) = (volume.inode(one)?, volume.inode(other)?) else { return Ok(None) };
-    let Some((start, _)) =
-        sharing::in_record(geometry, &first).first().copied().filter(|_| first.record == second.record)
-    else {
-        return Ok(None);
-    };
-    let is_at_home = |nr| geometry.group_of_inode(nr).0 == geometry.group_of_block(BlockNr(start));
-    Ok(match (is_at_home(one), is_at_home(other)) {
-        (true, false) => Some(other),
-        (false, true) => Some(one),
-        _ => None,
-    })
 }
 
 /// The metadata blocks that can be told by their contents, in the order of the disk. The journal's are copies.

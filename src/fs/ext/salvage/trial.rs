@@ -13,7 +13,7 @@ use super::super::feature::FILETYPE;
 use super::super::geometry::Geometry;
 use super::super::number::{BlockNr, GroupNr, InodeNr};
 use super::record::Verdict;
-use super::{descriptors, generation, record, sighting, tables};
+use super::{descriptors, generation, irregular, record, sighting, tables};
 use crate::node::Kind;
 use crate::source::{Source, SourceGone, read_whole};
 
@@ -43,7 +43,8 @@ pub fn is_borne_out(source: &Source, evidence: &Evidence) -> Result<bool, Source
     if hides_checksums(source, geometry)? {
         return Ok(false);
     }
-    if descriptors::is_disputed(source, geometry)? {
+    let reserved = evidence.superblock.s_reserved_gdt_blocks.get();
+    if descriptors::is_disputed(source, geometry)? || !irregular::find(source, geometry, reserved)?.is_empty() {
         return Ok(false);
     }
     // A wrong size or number of inodes shows first in the second group.
