@@ -24,7 +24,7 @@ use super::volume::Volume;
 use super::xattr;
 use crate::bytes::{Buffer, Span, Spans, le32};
 use crate::finding::{Code, Finding, Place};
-use crate::node::{Backing, Entry, Judged, NodeId, Trust};
+use crate::node::{Backing, Entry, Judged, Kind, NodeId, Trust};
 use crate::source::SourceGone;
 
 /// Bytes of a directory read at once.
@@ -201,6 +201,9 @@ impl<'v> Listing<'v> {
                 let nr = BlockNr((at_byte + start as u64) / block_size as u64);
                 let first = logical + done + start as u64 == 0;
                 let readable = !lost.touches(Span::new(at_byte + start as u64, block_size as u64));
+                if first && self.seed.is_none() && self.is_another_s(bytes)? {
+                    self.trust(Trust::Unproven);
+                }
                 if self.block(nr, bytes, readable, first, take).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
@@ -208,6 +211,14 @@ impl<'v> Listing<'v> {
             done += chunk as u64;
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// True for the first block of another directory, which it names.
+    fn is_another_s(&self, bytes: &[u8]) -> Result<bool, SourceGone> {
+        let named = at::<DirEntry>(bytes, 0).filter(|dot| dot.name_len == 1 && bytes.get(8) == Some(&b'.'));
+        let other = named.and_then(|dot| self.volume.geometry.inode(dot.inode.get())).filter(|nr| *nr != self.nr);
+        let Some(other) = other.map(|nr| self.volume.inode(nr)).transpose()?.flatten() else { return Ok(false) };
+        Ok(other.is_in_use() && other.kind() == Kind::Directory)
     }
 
     /// One block of the directory; `first` for its first one.
