@@ -96,6 +96,20 @@ fn the_headers_of_large_blocks_and_part_of_the_inodes_are_gone() {
     }
 }
 
+/// Behind the only table lie files of a few bytes, which look like inodes that were never used.
+#[test]
+fn the_headers_of_large_blocks_with_short_files_are_gone() {
+    let scratch = Scratch::new();
+    let tree = flat(&scratch);
+    let kind = ["-t", "ext4", "-b", "16384", "-O", "^metadata_csum,^metadata_csum_seed,uninit_bg"];
+    let image = volume(&scratch, &tree, &kind);
+    zero_headers(&image, true);
+    let out = copied(&scratch, &image);
+    assert_all_there(&tree, &out, "short files");
+    let doubtful = trusts(&out).into_values().filter(|trust| trust == "doubtful").count();
+    assert_eq!(doubtful, 0);
+}
+
 /// Writes the same over a field of all superblocks.
 fn lie(image: &Path, field: u64, bytes: &[u8]) {
     let file = File::options().write(true).open(image).unwrap();

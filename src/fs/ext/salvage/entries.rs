@@ -82,22 +82,28 @@ impl Counted {
         self.right * 10 >= (self.right + self.wrong) * 9 && self.right >= self.wrong + garbage
     }
 
+    /// The same, where something does.
+    pub fn bear_it_out_alone(&self) -> bool {
+        self.right > 0 && self.bear_it_out()
+    }
+
+    /// True where they bear it out, or say nothing.
+    pub fn is_likely(&self) -> bool {
+        self.bear_it_out_alone() || self.wrong + self.garbage == 0
+    }
+
     /// Both together.
     pub fn add(&mut self, other: &Counted) {
         self.right += other.right;
         self.wrong += other.wrong;
         self.garbage += other.garbage;
+        self.proved |= other.proved;
     }
 
     /// How much more speaks for the places than against them. Small groups, placed one by one, lead to more by chance,
     /// and astray, too.
     pub fn balance(&self) -> i64 {
         self.right as i64 - (self.wrong + self.garbage) as i64
-    }
-
-    /// The same, where something does.
-    pub fn bear_it_out_alone(&self) -> bool {
-        self.right > 0 && self.bear_it_out()
     }
 }
 

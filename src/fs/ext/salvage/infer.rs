@@ -98,6 +98,15 @@ pub fn evidence(source: &Source, block_size: Option<u64>, traces: &Traces) -> Re
     Ok(Some(Evidence { superblock, geometry, sound: false, log: Log::new(), decisions }))
 }
 
+/// How much more of the entries found speaks for a geometry than against it.
+///
+/// # Errors
+/// When the source is gone.
+pub fn balance(source: &Source, geometry: &Geometry, block_size: u64, traces: &Traces) -> Result<i64, SourceGone> {
+    let entries = entries(block_size, &traces.named);
+    Ok(Tried::on(source, &entries).count(geometry, None)?.balance())
+}
+
 /// The geometry with that one of the possible numbers of inodes per group for which the most speaks.
 fn best_fitting(
     source: &Source,
@@ -336,6 +345,12 @@ impl Supposed {
         self.known.contains_key(&nr.0) || told()
     }
 
+    /// Where the known tables tell the others to be.
+    fn told(&self) -> BTreeMap<u64, GroupNr> {
+        let groups = (0..self.geometry.group_count()).map(GroupNr).filter(|nr| self.is_told(*nr));
+        groups.filter_map(|nr| Some((self.geometry.groups[nr.0 as usize].inode_table?.0, nr))).collect()
+    }
+
     /// Places a group's table may have.
     fn places(&self, nr: GroupNr) -> Vec<BlockNr> {
         let told = self.pattern.map(|pattern| pattern.places(&self.geometry, &self.known, nr)).unwrap_or_default();
@@ -381,18 +396,19 @@ fn place_rest(
     by_contents: bool,
 ) -> Result<(), SourceGone> {
     place_flexible(supposed, tried)?;
+    let taken = supposed.told();
     for nr in (0..supposed.geometry.group_count()).map(GroupNr) {
         if !by_contents && !tried.has_entries(&supposed.geometry, nr) {
             continue;
         }
         let first = supposed.geometry.groups[nr.0 as usize].inode_table;
         // Files look alike: where zeros are all that is missing, another place may have more of them.
-        if supposed.is_told(nr) && tried.count(&supposed.geometry, Some(nr))?.bear_it_out_alone() {
+        if supposed.is_told(nr) && tried.count(&supposed.geometry, Some(nr))?.is_likely() {
             continue;
         }
         let mut best: Option<(usize, BlockNr)> = None;
         for table in first.into_iter().chain(supposed.places(nr)) {
-            if !is_free(supposed, nr, table) {
+            if !is_free(&supposed.geometry, &taken, nr, table) {
                 continue;
             }
             supposed.geometry.groups[nr.0 as usize].inode_table = Some(table);
@@ -447,11 +463,10 @@ fn place_flexible(supposed: &mut Supposed, tried: &mut Tried<'_>) -> Result<(), 
     Ok(())
 }
 
-/// True where no known table of another group is.
-fn is_free(supposed: &Supposed, nr: GroupNr, table: BlockNr) -> bool {
-    let others = supposed.known.iter().filter(|(known, _)| **known != nr.0);
-    let len = supposed.geometry.inode_table_blocks();
-    others.map(|(_, other)| other.0.abs_diff(table.0)).all(|distance| distance >= len)
+/// True where no other group's table is told to be.
+fn is_free(geometry: &Geometry, taken: &BTreeMap<u64, GroupNr>, nr: GroupNr, table: BlockNr) -> bool {
+    let len = geometry.inode_table_blocks();
+    taken.range((table.0 + 1).saturating_sub(len)..table.0 + len).all(|(_, other)| *other == nr)
 }
 
 /// The place of each group's table that most of its pairs say.
@@ -493,14 +508,24 @@ fn inodes_used(source: &Source, geometry: &Geometry, nr: GroupNr, last: u32) -> 
     while used < geometry.inodes_per_group {
         let offset = geometry.offset(BlockNr(table.0 + u64::from(used / per_block)));
         let Some(block) = read_whole(&**source, offset, geometry.block_size as usize)? else { break };
-        let records = block.chunks_exact(geometry.inode_size as usize).zip(used..);
-        let mut verdicts = records.map(|(bytes, index)| record::judge(geometry, geometry.inode_at(nr, index), bytes));
-        let foreign =
-            |verdict| verdict == Verdict::Garbage || verdict == Verdict::Plausible && geometry.has_checksums();
-        if verdicts.any(foreign) {
+        let mut records = block.chunks_exact(geometry.inode_size as usize).zip(used..);
+        let is_foreign =
+            |(bytes, index): (&[u8], u32)| match record::judge(geometry, geometry.inode_at(nr, index), bytes) {
+                Verdict::Garbage => true,
+                Verdict::Plausible => geometry.has_checksums() || !was_used(&padded(bytes)),
+                Verdict::Blank | Verdict::Proved => false,
+            };
+        if records.any(is_foreign) {
             break;
         }
         used += per_block;
     }
     Ok(used.min(geometry.inodes_per_group))
+}
+
+/// True for an inode in use, or deleted after it last changed. A short text with zeros behind it has nothing else that no
+/// inode may have.
+fn was_used(inode: &Inode) -> bool {
+    let deleted = inode.i_dtime.get();
+    inode.i_links_count.get() > 0 || deleted != 0 && deleted >= inode.i_ctime.get()
 }

@@ -187,6 +187,11 @@ fn fuller(
     if before::files(source, &shown, progress)? <= before::files(source, &best, progress)? {
         return Ok(best);
     }
+    // Small groups, placed one by one, follow blocks of tables to wherever those were written by mistake.
+    let balance = |of: &Evidence| infer::balance(source, &of.geometry, shown.geometry.block_size.into(), &traces);
+    if balance(&shown)? < balance(&best)? {
+        return Ok(best);
+    }
     shown.decisions.insert(0, "the superblock leads astray, and so do its copies".to_owned());
     Ok(shown)
 }
