@@ -94,6 +94,7 @@ impl Counted {
 
     /// Both together.
     pub fn add(&mut self, other: &Counted) {
+        self.all += other.all;
         self.right += other.right;
         self.wrong += other.wrong;
         self.garbage += other.garbage;

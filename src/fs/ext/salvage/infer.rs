@@ -125,17 +125,17 @@ fn best_fitting(
     ranked.sort_unstable_by_key(|rank| std::cmp::Reverse(*rank));
     // Only the right number lets the rules of layout find the tables without directories, too.
     let mut tried = Tried::on(source, entries);
-    let mut best: Option<((bool, i64, u32), (Geometry, Superblock))> = None;
+    let mut best: Option<((bool, i64, u32), Supposed)> = None;
     for (regular, _, _, per_group) in ranked.into_iter().take(MOST_PLACED) {
         let Some(mut supposed) = supposed(per_group) else { continue };
         place_rest(source, &mut supposed, &mut tried, true)?;
         // Of numbers for which as much speaks, the largest: it takes the fewest tables to be somewhere.
         let speaks_for = (regular, tried.count(&supposed.geometry, None)?.balance(), per_group);
         if best.as_ref().is_none_or(|(most, _)| speaks_for > *most) {
-            best = Some((speaks_for, (supposed.geometry, supposed.superblock)));
+            best = Some((speaks_for, supposed));
         }
     }
-    Ok(best.map(|(_, fit)| fit))
+    Ok(best.map(|(_, fit)| (fit.geometry, fit.superblock)))
 }
 
 /// How many more entries lead to what they name than do not: of a sample, once the tables are placed.
