@@ -70,7 +70,8 @@ fn candidates(source: &Source, traces: &Traces, here: Vec<Candidate>) -> Result<
         if !here.is_empty() {
             return Ok(here.into_iter().map(|candidate| shifted_by(shift, candidate)).collect());
         }
-        if is_shown && (shift != 0 || elsewhere.is_empty()) {
+        let agree = elsewhere.iter().any(|place| place.copies > 1);
+        if is_shown && (shift != 0 || !agree) {
             return Ok(vec![shifted_by(shift, by_directories(source, traces))]);
         }
     }

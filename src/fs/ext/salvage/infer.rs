@@ -22,7 +22,7 @@ use super::super::feature::{
 use super::super::geometry::{Geometry, Group};
 use super::super::number::{BlockNr, GroupNr, InodeNr};
 use super::entries::{Counted, Tried, TypedEntry, entries};
-use super::pattern::{self, Known, Pattern, most_common};
+use super::pattern::{self, Known, Pattern};
 use super::record::{self, Verdict};
 use super::superblock::BLOCK_SIZES;
 use super::traces::{Dir, DirInode, Traces};
@@ -292,24 +292,26 @@ fn fill(sb: &mut Superblock, len: u64, block_size: u64, inode_size: u16, inodes_
 fn possible_group_sizes(pairs: &[Pair], block_size: u64, inode_size: u64) -> Vec<(u32, usize)> {
     let per_block = (block_size / inode_size).max(1) as u32;
     let step = per_block.max(8);
-    let numbers = pairs.chunk_by(|one, two| one.nr == two.nr).count();
-    let possible = |size: u32| {
-        let groups = pairs.chunk_by(|one, two| (one.nr - 1) / size == (two.nr - 1) / size);
-        let agreeing: usize = groups.map(|group| most_in_line(group, inode_size)).sum();
+    // Where a table would begin if number 1 were in it: pairs of one group agree on it. The journal has copies of records:
+    // each number counts once.
+    let line = |pair: &Pair| (pair.nr, pair.at.wrapping_sub(u64::from(pair.nr - 1) * inode_size));
+    let lines: Vec<(u32, u64)> = pairs.iter().map(line).collect::<BTreeSet<_>>().into_iter().collect();
+    let numbers = lines.chunk_by(|one, two| one.0 == two.0).count();
+    let possible = |&size: &u32| {
+        let groups = lines.chunk_by(|one, two| (one.0 - 1) / size == (two.0 - 1) / size);
+        let agreeing: usize = groups.map(most_in_line).sum();
         // Old and foreign records are among them: most have to agree.
         (agreeing * 5 >= numbers * 4).then_some((size, agreeing))
     };
-    let sizes = (step..=(8 * block_size) as u32).rev().step_by(step as usize);
-    sizes.filter_map(possible).collect()
+    let sizes: Vec<u32> = (step..=(8 * block_size) as u32).rev().step_by(step as usize).collect();
+    sizes.par_iter().filter_map(possible).collect()
 }
 
-/// How many numbers of one group agree on where its table begins. The journal has copies of records: each number counts
-/// once.
-fn most_in_line(group: &[Pair], inode_size: u64) -> usize {
-    // Where a table would begin if number 1 were in it: pairs of one group agree on it.
-    let line = |pair: &Pair| pair.at.wrapping_sub(u64::from(pair.nr - 1) * inode_size);
-    let numbered: BTreeSet<(u64, u32)> = group.iter().map(|pair| (line(pair), pair.nr)).collect();
-    most_common(numbered.into_iter().map(|(line, _)| line)).map_or(0, |(_, count)| count)
+/// How many numbers of one group agree on where its table begins.
+fn most_in_line(group: &[(u32, u64)]) -> usize {
+    let mut lines: Vec<u64> = group.iter().map(|(_, line)| *line).collect();
+    lines.sort_unstable();
+    lines.chunk_by(|one, two| one == two).map(<[u64]>::len).max().unwrap_or(0)
 }
 
 /// A geometry with some number of inodes per group.
@@ -469,21 +471,21 @@ fn is_free(geometry: &Geometry, taken: &BTreeMap<u64, GroupNr>, nr: GroupNr, tab
     taken.range((table.0 + 1).saturating_sub(len)..table.0 + len).all(|(_, other)| *other == nr)
 }
 
-/// The place of each group's table that most of its pairs say.
+/// The place of each group's table that most of its pairs, which stand in the order of their numbers, say.
 fn tables_by_pairs(geometry: &Geometry, pairs: &[Pair]) -> Known {
-    let mut votes: HashMap<u32, BTreeMap<u64, usize>> = HashMap::new();
-    for pair in pairs {
-        let (group, index) = geometry.group_of_inode(InodeNr(pair.nr));
-        let Some(start) = pair.at.checked_sub(u64::from(index) * u64::from(geometry.inode_size)) else { continue };
-        if start.is_multiple_of(geometry.block_size.into()) {
-            *votes.entry(group.0).or_default().entry(start / u64::from(geometry.block_size)).or_default() += 1;
-        }
-    }
-    let best = |places: BTreeMap<u64, usize>| {
-        let (place, _) = places.into_iter().max_by_key(|&(place, count)| (count, std::cmp::Reverse(place)))?;
-        geometry.blocks_on_volume(place, geometry.inode_table_blocks())
+    let group_of = |pair: &Pair| geometry.group_of_inode(InodeNr(pair.nr));
+    let place = |pair: &Pair| {
+        let start = pair.at.checked_sub(u64::from(group_of(pair).1) * u64::from(geometry.inode_size))?;
+        start.is_multiple_of(geometry.block_size.into()).then(|| start / u64::from(geometry.block_size))
     };
-    votes.into_iter().filter_map(|(group, places)| Some((group, best(places)?))).collect()
+    let best = |group: &[Pair]| {
+        let mut places: Vec<u64> = group.iter().filter_map(place).collect();
+        places.sort_unstable();
+        let alike = places.chunk_by(|one, two| one == two);
+        let most = alike.max_by_key(|alike| (alike.len(), std::cmp::Reverse(alike[0])))?;
+        Some((group_of(&group[0]).0.0, geometry.blocks_on_volume(most[0], geometry.inode_table_blocks())?))
+    };
+    pairs.chunk_by(|one, two| group_of(one).0 == group_of(two).0).filter_map(best).collect()
 }
 
 /// The last number that is named and has an inode: a damaged entry names any, far behind the end of the tables.

@@ -106,7 +106,7 @@ fn are_most(count: usize, all: usize) -> bool {
 }
 
 /// The most common of some values, and how often it occurs.
-pub fn most_common(values: impl Iterator<Item = u64>) -> Option<(u64, usize)> {
+fn most_common(values: impl Iterator<Item = u64>) -> Option<(u64, usize)> {
     let mut counts: HashMap<u64, usize> = HashMap::new();
     values.for_each(|value| *counts.entry(value).or_default() += 1);
     counts.into_iter().max_by_key(|&(value, count)| (count, std::cmp::Reverse(value)))
