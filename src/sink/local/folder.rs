@@ -132,6 +132,8 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = unlinkat(&self.folder, TEMPORARY, AtFlags::REMOVEDIR);
+        // Closing it would not do: a child process that is just being started has it open, too, until it is another program.
+        let _ = flock(&self.folder, FlockOperation::Unlock);
     }
 }
 
