@@ -32,6 +32,7 @@ mod roll;
 mod shifted;
 mod sighting;
 mod superblock;
+mod supposed;
 mod tables;
 mod traces;
 mod trial;
