@@ -210,6 +210,32 @@ fn all_copies_of_a_descriptor_name_an_empty_place() {
     assert_all_there(&tree, &out, "descriptors");
 }
 
+/// All copies of a descriptor agree on a place that reaches over the table of the next group, or where there is nothing. No
+/// directory is in the table that would say where it is, and no checksum of a record; that of the descriptor objects, where
+/// it has one.
+#[test]
+fn all_copies_of_a_descriptor_name_a_place_that_nothing_bears_out() {
+    let scratch = Scratch::new();
+    let tree = scratch.dir("tree");
+    for i in 0..800 {
+        fs::write(tree.join(format!("file{i}")), format!("contents of file {i}\n")).unwrap();
+    }
+    for features in ["^metadata_csum,^64bit,uninit_bg", "^metadata_csum,^64bit,^uninit_bg"] {
+        for place in [|table: u32| table + 8, |_| 2048 * 9] {
+            let image = volume(&scratch, &tree, &["-t", "ext4", "-b", "1024", "-g", "2048", "-O", features]);
+            for at in superblocks(&image) {
+                // bg_inode_table of the fourth group.
+                let at = at + 1024 + 3 * 32 + 8;
+                let table = u32::from_le_bytes(read(&image, at, 4).try_into().unwrap());
+                write(&image, at, &place(table).to_le_bytes());
+            }
+            let out = copied(&scratch, &image);
+            assert_all_there(&tree, &out, features);
+            assert_nobody_is_doubted(&out);
+        }
+    }
+}
+
 /// Two blocks of directories have changed places: each is listed where its checksum says, not where it lies. So it is where
 /// the superblock denies that there are checksums, and its copies do not.
 #[test]

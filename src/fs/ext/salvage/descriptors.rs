@@ -8,6 +8,7 @@ use super::super::evidence::Descriptors;
 use super::super::feature::{FLEX_BG, GDT_CSUM, META_BG, METADATA_CSUM};
 use super::super::geometry::{Copy, Geometry, Group, Proof};
 use super::super::number::{BlockNr, GroupNr};
+use super::tables::Told;
 use super::{irregular, layout, tables};
 use crate::finding::Log;
 use crate::source::{Source, SourceGone};
@@ -51,12 +52,13 @@ pub fn place(source: &Source, geometry: &mut Geometry, reserved: u16) -> Result<
     let mut unplaced = Vec::new();
     for nr in doubted.into_iter().filter(|nr| u64::from(nr.0) < reachable) {
         match by_copies(source, geometry, nr, &copies)? {
-            Some(said) if said.is_borne_out || is_regular(geometry, nr, reserved, &said.group) => {
-                take_said(geometry, nr, said, &mut tally);
-            }
+            Some(said) if said.is_borne_out => take_said(geometry, nr, said, &mut tally),
             said => unplaced.push((nr, said)),
         }
     }
+    let unplaced = take_regular(geometry, unplaced, &mut tally, layout::beside_neighbours);
+    let unplaced =
+        take_regular(geometry, unplaced, &mut tally, |geometry, nr| layout::candidates(geometry, nr, reserved));
     place_by_layout(source, geometry, reserved, unplaced, &mut tally)?;
     for (nr, table) in irregular::find(source, geometry, reserved)? {
         take_table(geometry, nr, Some(table), &mut tally);
@@ -213,9 +215,32 @@ fn take_said(geometry: &mut Geometry, nr: GroupNr, said: Said, tally: &mut Tally
     tally.copies += usize::from(!said.from_primary);
 }
 
-/// True where a group's table lies as the rules of layout have it.
-fn is_regular(geometry: &Geometry, nr: GroupNr, reserved: u16, group: &Group) -> bool {
-    group.inode_table.is_some_and(|table| layout::candidates(geometry, nr, reserved).contains(&table))
+/// Takes what is said where it is one of the places that the rules of layout give, and no table is there yet. Returns the
+/// groups left; what is said of a place where there is one is dropped.
+fn take_regular(
+    geometry: &mut Geometry,
+    unplaced: Vec<(GroupNr, Option<Said>)>,
+    tally: &mut Tally,
+    regular: impl Fn(&Geometry, GroupNr) -> Vec<BlockNr>,
+) -> Vec<(GroupNr, Option<Said>)> {
+    let mut left = Vec::new();
+    for (nr, said) in unplaced {
+        let table = said.as_ref().and_then(|said| said.group.inode_table);
+        match said.filter(|_| is_apart(geometry, nr, table)) {
+            Some(said) if table.is_some_and(|table| regular(geometry, nr).contains(&table)) => {
+                take_said(geometry, nr, said, tally);
+            }
+            said => left.push((nr, said)),
+        }
+    }
+    left
+}
+
+/// True where a place that nothing bears out leaves the tables of other groups, as far as they are placed, alone.
+fn is_apart(geometry: &Geometry, nr: GroupNr, table: Option<BlockNr>) -> bool {
+    let others = geometry.groups.iter().zip(0..).filter(|&(_, other)| other != nr.0);
+    let mut taken = others.filter_map(|(group, _)| group.inode_table);
+    table.is_none_or(|table| taken.all(|other| other.0.abs_diff(table.0) >= geometry.inode_table_blocks()))
 }
 
 /// The place that the copies of a group's descriptor speak for.
@@ -257,7 +282,7 @@ fn by_copies(
 }
 
 /// Places what no descriptor places, by the rules that `mke2fs` lays groups out by, where the contents do not object. What
-/// descriptors say that nothing bears out counts where no other place is borne out.
+/// descriptors say that nothing bears out counts where no other place is borne out or holds more of what look like inodes.
 fn place_by_layout(
     source: &Source,
     geometry: &mut Geometry,
@@ -267,8 +292,15 @@ fn place_by_layout(
 ) -> Result<(), SourceGone> {
     let mut weak = Vec::new();
     for (nr, said) in unplaced {
+        let said_told = match said.as_ref().and_then(|said| said.group.inode_table) {
+            Some(table) => tables::look(source, geometry, nr, table)?,
+            None => Told::default(),
+        };
         match (likeliest(source, geometry, nr, reserved)?, said) {
-            (Some((table, true)), _) => take_table(geometry, nr, Some(table), tally),
+            (Some((table, told)), _) if told.verdict() == Some(true) => take_table(geometry, nr, Some(table), tally),
+            (Some((table, told)), Some(_)) if told.untold > said_told.untold => {
+                take_table(geometry, nr, Some(table), tally);
+            }
             (_, Some(said)) => take_said(geometry, nr, said, tally),
             (_, None) => weak.push(nr),
         }
@@ -282,26 +314,28 @@ fn place_by_layout(
     Ok(())
 }
 
-/// The place where the contents bear out best that a group's table is there, with true; else the first where they do not
-/// object.
+/// The place where the contents bear out best that a group's table is there; else the first where they do not object. With
+/// what they say.
 fn likeliest(
     source: &Source,
     geometry: &Geometry,
     nr: GroupNr,
     reserved: u16,
-) -> Result<Option<(BlockNr, bool)>, SourceGone> {
-    let (mut untold, mut best) = (None, None);
+) -> Result<Option<(BlockNr, Told)>, SourceGone> {
+    let (mut first, mut best) = (None, None);
     for table in layout::candidates(geometry, nr, reserved) {
         let told = tables::look(source, geometry, nr, table)?;
         match told.verdict() {
             // The journal holds copies of tables, parts of which may lie as if one began there.
-            Some(true) if told.is_undisputed() => return Ok(Some((table, true))),
-            Some(true) if best.is_none_or(|(right, _)| told.right > right) => best = Some((told.right, table)),
-            None => untold = untold.or(Some((table, false))),
+            Some(true) if told.is_undisputed() => return Ok(Some((table, told))),
+            Some(true) if best.is_none_or(|(_, other): (_, Told)| told.right > other.right) => {
+                best = Some((table, told))
+            }
+            None => first = first.or(Some((table, told))),
             _ => {}
         }
     }
-    Ok(best.map(|(_, table)| (table, true)).or(untold))
+    Ok(best.or(first))
 }
 
 fn take_table(geometry: &mut Geometry, nr: GroupNr, table: Option<BlockNr>, tally: &mut Tally) {

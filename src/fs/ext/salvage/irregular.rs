@@ -1,8 +1,8 @@
 //! Inode tables that do not lie where nearly all others do: [`find`].
 //!
 //! Without flexible groups every table lies in its own group, and `mke2fs` puts all of them equally far behind the copy of
-//! the superblock and the descriptors. A place that no checksum proves, that differs from this, and in all copies alike, is
-//! believed only if the contents do not speak for the usual one.
+//! the superblock and the descriptors; in a flexible group they follow each other. A place that no checksum proves, that
+//! differs from this, and in all copies alike, is believed only if the contents do not speak for the usual one.
 
 use std::collections::BTreeMap;
 
@@ -26,19 +26,38 @@ const SAMPLE: u64 = 24;
 /// # Errors
 /// When the source is gone.
 pub fn find(source: &Source, geometry: &Geometry, reserved: u16) -> Result<BTreeMap<GroupNr, BlockNr>, SourceGone> {
-    let mut found = BTreeMap::new();
-    if [FLEX_BG, GDT_CSUM, METADATA_CSUM].into_iter().any(|feature| geometry.features.has(feature)) {
-        return Ok(found);
+    if geometry.features.has(GDT_CSUM) || geometry.features.has(METADATA_CSUM) {
+        return Ok(BTreeMap::new());
     }
-    let Some(usual) = usual(geometry, reserved) else { return Ok(found) };
-    for (nr, said) in placed(geometry) {
-        let place = head(geometry, nr, reserved) + usual;
-        let Some(place) = geometry.blocks_on_volume(place, geometry.inode_table_blocks()) else { continue };
-        if place != said && is_rather_there(source, geometry, nr, said, place)? {
-            found.insert(nr, place);
+    let usual = if geometry.features.has(FLEX_BG) { between_neighbours(geometry) } else { as_most(geometry, reserved) };
+    let mut found = BTreeMap::new();
+    for (nr, said, usual) in usual {
+        let Some(usual) = geometry.blocks_on_volume(usual, geometry.inode_table_blocks()) else { continue };
+        if usual != said && is_rather_there(source, geometry, nr, said, usual)? {
+            found.insert(nr, usual);
         }
     }
     Ok(found)
+}
+
+/// The tables of flexible groups with just room for one between those of the groups before and after: where they are said
+/// to be, and where they usually are.
+fn between_neighbours(geometry: &Geometry) -> Vec<(GroupNr, BlockNr, u64)> {
+    let len = geometry.inode_table_blocks();
+    let tables: Vec<_> = placed(geometry).collect();
+    let between = tables.windows(3).filter_map(|groups| {
+        let &[before, (nr, said), after] = groups else { return None };
+        let is_row = before.0.0 + 1 == nr.0 && nr.0 + 1 == after.0.0;
+        let usual = before.1.0 + len;
+        (is_row && usual + len == after.1.0).then_some((nr, said, usual))
+    });
+    between.collect()
+}
+
+/// The tables of a volume without flexible groups: where they are said to be, and where they are if they lie as most do.
+fn as_most(geometry: &Geometry, reserved: u16) -> Vec<(GroupNr, BlockNr, u64)> {
+    let Some(distance) = usual(geometry, reserved) else { return Vec::new() };
+    placed(geometry).map(|(nr, said)| (nr, said, head(geometry, nr, reserved) + distance)).collect()
 }
 
 fn placed(geometry: &Geometry) -> impl Iterator<Item = (GroupNr, BlockNr)> + '_ {

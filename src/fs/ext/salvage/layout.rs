@@ -11,22 +11,37 @@ pub const FLEX_SIZES: [u32; 9] = [16, 8, 32, 64, 4, 2, 128, 256, 1];
 
 /// Places where a group's inode table may begin, the likeliest first, none twice. Wholly on the volume.
 pub fn candidates(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<BlockNr> {
-    let mut places = Vec::new();
+    let mut places = beside_neighbours(geometry, nr);
     if geometry.features.has(FLEX_BG) {
-        places.extend(beside_neighbours(geometry, nr));
-        places.extend(in_flexible_groups(geometry, nr, reserved));
+        places.extend(on_volume(geometry, in_flexible_groups(geometry, nr, reserved)));
     }
-    places.extend(as_in_other_groups(geometry, nr));
     let after_bitmaps = geometry.group_start(nr).0 + geometry.overhead(nr, reserved) + 2;
-    places.push(after_bitmaps);
+    places.extend(on_volume(geometry, as_in_other_groups(geometry, nr).into_iter().chain([after_bitmaps])));
     let mut seen = Vec::new();
     for place in places {
-        let Some(block) = geometry.blocks_on_volume(place, geometry.inode_table_blocks()) else { continue };
-        if !seen.contains(&block) {
-            seen.push(block);
+        if !seen.contains(&place) {
+            seen.push(place);
         }
     }
     seen
+}
+
+/// In a flexible group tables follow each other: the places that the nearest known ones before and after say.
+pub fn beside_neighbours(geometry: &Geometry, nr: GroupNr) -> Vec<BlockNr> {
+    if !geometry.features.has(FLEX_BG) {
+        return Vec::new();
+    }
+    let len = geometry.inode_table_blocks();
+    let table = |group: u32| Some((group, geometry.groups.get(group as usize)?.inode_table?.0));
+    let before = (0..nr.0).rev().take(256).find_map(table);
+    let after = (nr.0 + 1..geometry.group_count()).take(256).find_map(table);
+    let from_before = before.map(|(group, at)| at + u64::from(nr.0 - group) * len);
+    let from_after = after.and_then(|(group, at)| at.checked_sub(u64::from(group - nr.0) * len));
+    on_volume(geometry, from_before.into_iter().chain(from_after)).collect()
+}
+
+fn on_volume(geometry: &Geometry, places: impl IntoIterator<Item = u64>) -> impl Iterator<Item = BlockNr> {
+    places.into_iter().filter_map(|place| geometry.blocks_on_volume(place, geometry.inode_table_blocks()))
 }
 
 /// True where a table lies as in a flexible group of this size without room for more descriptors, as all have it but the
@@ -65,17 +80,6 @@ fn in_flexible_groups(geometry: &Geometry, nr: GroupNr, reserved: u16) -> Vec<u6
 fn of_size(geometry: &Geometry, nr: GroupNr, size: u32, reserved: u16) -> [Option<u64>; 2] {
     let present = size.min(geometry.group_count() - nr.0 / size * size);
     [size, present].map(|groups| in_flexible_group(geometry, nr, size, groups, reserved))
-}
-
-/// In a flexible group tables follow each other: the places that the nearest known ones before and after say.
-fn beside_neighbours(geometry: &Geometry, nr: GroupNr) -> Vec<u64> {
-    let len = geometry.inode_table_blocks();
-    let table = |group: u32| Some((group, geometry.groups.get(group as usize)?.inode_table?.0));
-    let before = (0..nr.0).rev().take(256).find_map(table);
-    let after = (nr.0 + 1..geometry.group_count()).take(256).find_map(table);
-    let from_before = before.map(|(group, at)| at + u64::from(nr.0 - group) * len);
-    let from_after = after.and_then(|(group, at)| at.checked_sub(u64::from(group - nr.0) * len));
-    from_before.into_iter().chain(from_after).collect()
 }
 
 /// The first group of a flexible group holds all block bitmaps, then all inode bitmaps, those of so many groups, then all

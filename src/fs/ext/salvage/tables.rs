@@ -28,7 +28,7 @@ pub struct Told {
     /// Records that say whose they are, and are others'.
     elsewhere: u32,
     /// Blocks with records of which nothing tells whose they are.
-    untold: u32,
+    pub untold: u32,
 }
 
 impl Told {
