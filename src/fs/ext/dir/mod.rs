@@ -215,8 +215,7 @@ impl<'v> Listing<'v> {
 
     /// True for the first block of another directory, which it names.
     fn is_another_s(&self, bytes: &[u8]) -> Result<bool, SourceGone> {
-        let named = at::<DirEntry>(bytes, 0).filter(|dot| dot.name_len == 1 && bytes.get(8) == Some(&b'.'));
-        let other = named.and_then(|dot| self.volume.geometry.inode(dot.inode.get())).filter(|nr| *nr != self.nr);
+        let other = itself(bytes).and_then(|nr| self.volume.geometry.inode(nr)).filter(|nr| *nr != self.nr);
         let Some(other) = other.map(|nr| self.volume.inode(nr)).transpose()?.flatten() else { return Ok(false) };
         Ok(other.is_in_use() && other.kind() == Kind::Directory)
     }
@@ -243,9 +242,13 @@ impl<'v> Listing<'v> {
         if root { self.root(bytes, trust, take) } else { self.entries(bytes, Some(nr), trust, take) }
     }
 
-    /// An older version of a block that is refuted or unreadable, if a checksum proves it.
+    /// An older version of a block that is refuted or unreadable, if a checksum proves it. Without checksums there are only
+    /// older versions of blocks that hold no entries any more.
     fn better(&self, nr: BlockNr, bytes: &[u8], first: bool, readable: bool) -> Option<Arc<[u8]>> {
-        let (seed, _) = (self.seed?, self.volume.remains()?);
+        self.volume.remains()?;
+        let Some(seed) = self.seed else {
+            return self.volume.older_block(nr, |bytes| !first || itself(bytes) == Some(self.nr.0));
+        };
         let proves = |bytes: &[u8]| sums(seed, bytes, first && self.indexed && is_root(bytes)).is_some_and(Sums::agree);
         if readable && proves(bytes) { None } else { self.volume.older_block(nr, proves) }
     }
@@ -310,6 +313,12 @@ pub fn sums(seed: Seed, bytes: &[u8], root: bool) -> Option<Sums> {
         .is_some_and(|fake| fake.inode.get() == 0 && rec_len(fake.rec_len.get(), bytes.len()) == bytes.len());
     let node = || if is_node { seed.dx_block(bytes, DX_NODE_COUNT_AT) } else { None };
     seed.leaf_block(bytes).or_else(node)
+}
+
+/// The number of the directory whose first block this is, by its `.`.
+fn itself(bytes: &[u8]) -> Option<u32> {
+    let dot = at::<DirEntry>(bytes, 0).filter(|dot| dot.name_len == 1 && bytes.get(8) == Some(&b'.'));
+    dot.map(|dot| dot.inode.get())
 }
 
 /// True if a directory's first block is the root of a tree: what stands behind `..` is a tree's information.

@@ -10,12 +10,7 @@ mod descriptor;
 mod fast;
 mod replay;
 
-#[allow(unused_imports, reason = "the reader on top of these is being laid")]
-pub use {
-    copies::LoggedBlock,
-    fast::{Change, FastCommits},
-    replay::Replayed,
-};
+pub use {copies::LoggedBlock, fast::Change, replay::Replayed};
 
 use blocks::Blocks;
 

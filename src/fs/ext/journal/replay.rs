@@ -44,7 +44,7 @@ struct End {
 }
 
 /// Numbers of transactions wrap around: true where `a` is not later than `b`.
-fn not_later(a: u32, b: u32) -> bool {
+pub(super) fn not_later(a: u32, b: u32) -> bool {
     b.wrapping_sub(a) < 1 << 31
 }
 

@@ -232,7 +232,7 @@ impl Tree<'_, '_> {
             return Ok(());
         };
         let on_disk = volume.block(block)?;
-        let Some(bytes) = self.older(block, on_disk.as_deref()).or(on_disk) else {
+        let Some(bytes) = self.older(block, depth, on_disk.as_deref()).or(on_disk) else {
             self.note(codes::MAP_UNREADABLE, Some(block), Default::default);
             self.lose(range);
             return Ok(());
@@ -248,16 +248,27 @@ impl Tree<'_, '_> {
         self.node(&bytes, Some(block), Some(depth), range)
     }
 
-    /// An older version of a node that is refuted or unreadable, if a checksum proves it.
-    fn older(&mut self, nr: BlockNr, on_disk: Option<&[u8]>) -> Option<Arc<[u8]>> {
-        let seed = self.seed?;
-        let proves = |bytes: &[u8]| seed.extent_block(bytes).is_some_and(Sums::agree);
-        if on_disk.is_some_and(proves) {
-            return None;
+    /// An older version of a node that is refuted or unreadable, if a checksum proves it. Without checksums there are only
+    /// older versions of blocks that are no nodes any more.
+    fn older(&mut self, nr: BlockNr, depth: u16, on_disk: Option<&[u8]>) -> Option<Arc<[u8]>> {
+        let volume = self.runs.volume;
+        let older = match self.seed {
+            Some(seed) => {
+                let proves = |bytes: &[u8]| seed.extent_block(bytes).is_some_and(Sums::agree);
+                if on_disk.is_some_and(proves) {
+                    return None;
+                }
+                volume.older_block(nr, proves)
+            }
+            None => volume.older_block(nr, |bytes| {
+                at::<ExtentHeader>(bytes, 0)
+                    .is_some_and(|head| head.eh_magic.get() == MAGIC && head.eh_depth.get() == depth)
+            }),
+        };
+        if older.is_some() {
+            self.runs.trust(Trust::Journal);
         }
-        let older = self.runs.volume.older_block(nr, proves)?;
-        self.runs.trust(Trust::Journal);
-        Some(older)
+        older
     }
 
     fn lose(&mut self, range: Range<u64>) {

@@ -9,6 +9,7 @@ use crate::fs::ext::feature;
 use crate::fs::ext::geometry::Geometry;
 use crate::fs::ext::inode::Inode;
 use crate::fs::ext::number::BlockNr;
+use crate::node::Trust;
 use crate::source::SourceGone;
 
 /// Pointers in the inode that lead to data.
@@ -120,8 +121,15 @@ impl Pointers<'_, '_> {
             self.runs.data(logical, 1, block);
             return Ok(());
         }
-        match volume.block(block)? {
-            Some(bytes) if bytes.iter().all(|&byte| byte == 0) => {
+        let on_disk = volume.block(block)?;
+        if on_disk.as_ref().is_none_or(|bytes| is_blank(bytes))
+            && let Some(older) = volume.older_block(block, |_| true)
+        {
+            self.runs.trust(Trust::Journal);
+            return self.list(&older, level - 1, logical);
+        }
+        match on_disk {
+            Some(bytes) if is_blank(&bytes) => {
                 self.blank.extend(&self.runs.may_be_lost(logical, self.covered(level)).into_iter().collect());
                 Ok(())
             }
@@ -133,4 +141,8 @@ impl Pointers<'_, '_> {
             }
         }
     }
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == 0)
 }

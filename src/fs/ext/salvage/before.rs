@@ -13,11 +13,12 @@ use super::super::evidence::{Evidence, of_superblock};
 use super::super::geometry::{Copy, Geometry};
 use super::super::number::GroupNr;
 use super::super::volume::Volume;
+use super::remains::Remains;
 use super::roll::{Roll, State};
 use super::traces::Traces;
 use super::{descriptors, infer, sighting, superblock, tables, written};
 use crate::bytes::Spans;
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 use crate::source::{Blanked, Source, SourceGone, read_whole};
 
 /// A volume no longer than this is searched whole, without looking first.
@@ -51,12 +52,12 @@ pub enum Older {
 /// # Errors
 /// When the source is gone.
 pub fn evidence(ext: &Ext, whole: &Source, progress: &dyn Progress) -> Result<Older, SourceGone> {
-    let (volume, is_empty) = (&ext.volume, is_empty(ext));
+    let (volume, is_empty) = (&ext.volume, is_empty(ext, progress)?);
     let is_searched = is_empty && looks_used(ext, whole, progress)?;
     if !is_searched && !superblock::has_foreign_copy(whole, &volume.superblock, volume.geometry.len())? {
         return Ok(Older::None);
     }
-    let mut written = written_by(ext)?;
+    let mut written = overwritten(ext, is_empty)?;
     let source: Source = Arc::new(Blanked::new(whole.clone(), written.clone()));
     let traces = Traces::find(&source, progress)?;
     if traces.dirs.len() < FEWEST {
@@ -86,12 +87,17 @@ pub fn evidence(ext: &Ext, whole: &Source, progress: &dyn Progress) -> Result<Ol
     Ok(Older::Here { source, evidence: Box::new(evidence), written })
 }
 
-/// What the filesystem on a volume wrote: of an empty one, what `mkfs` writes.
+/// What the filesystem on a volume wrote.
 ///
 /// # Errors
 /// When the source is gone.
 pub fn written_by(ext: &Ext) -> Result<Spans, SourceGone> {
-    if is_empty(ext) { written::by_mkfs(&ext.volume) } else { written::in_use(&ext.volume) }
+    overwritten(ext, is_empty(ext, &Silent)?)
+}
+
+/// The same: of an empty one, what `mkfs` writes.
+fn overwritten(ext: &Ext, is_empty: bool) -> Result<Spans, SourceGone> {
+    if is_empty { written::by_mkfs(&ext.volume) } else { written::in_use(&ext.volume) }
 }
 
 fn made_over(is_empty: bool) -> String {
@@ -104,11 +110,15 @@ fn made_over(is_empty: bool) -> String {
     format!("an older filesystem, over which {newer}")
 }
 
-/// True where a sound filesystem counts no more inodes in use than `mkfs` makes.
-fn is_empty(ext: &Ext) -> bool {
+/// True where a sound filesystem counts no more inodes in use than `mkfs` makes. Copies of the superblock and of the
+/// descriptors count as it was when they were written; then inode tables and the journal are asked.
+fn is_empty(ext: &Ext, progress: &dyn Progress) -> Result<bool, SourceGone> {
     let geometry = &ext.volume.geometry;
     let free: u64 = geometry.groups.iter().map(|group| u64::from(group.free_inodes)).sum();
-    ext.log.is_empty() && u64::from(geometry.inodes).saturating_sub(free) <= u64::from(geometry.first_inode)
+    let counts_none =
+        ext.log.is_empty() && u64::from(geometry.inodes).saturating_sub(free) <= u64::from(geometry.first_inode);
+    let is_copy = ext.volume.superblock.s_block_group_nr.get() != 0;
+    Ok(counts_none && (!is_copy || files_on(ext.volume.with(Remains::default()), progress)? == 0))
 }
 
 /// True if a look at a few places finds a directory that the new filesystem does not have.
@@ -145,11 +155,21 @@ fn by_superblock(source: &Source, chosen: &superblock::Chosen) -> Result<Option<
     Ok(Some(evidence))
 }
 
-/// How many inodes lie where it says: those that a checksum proves, or without checksums, directories that name
-/// themselves.
+/// How many inodes lie where it says, or in the journal: those that a checksum proves, or without checksums, directories
+/// that name themselves.
+///
+/// # Errors
+/// When the source is gone.
 pub fn files(source: &Source, evidence: &Evidence, progress: &dyn Progress) -> Result<usize, SourceGone> {
-    let volume = Volume::new(source.clone(), evidence);
-    let roll = Roll::take(&volume, progress)?;
+    files_on(Volume::new(source.clone(), evidence), progress)
+}
+
+fn files_on(mut volume: Volume, progress: &dyn Progress) -> Result<usize, SourceGone> {
+    let mut roll = Roll::take(&volume, progress)?;
+    if let Some(older) = super::older(&volume, &roll)?.filter(|older| !older.inodes.is_empty()) {
+        volume = volume.with(Remains { inodes: older.inodes, ..Remains::default() });
+        roll = Roll::take(&volume, progress)?;
+    }
     let first = first_user(&volume.geometry);
     let mut inodes = volume.inodes();
     let mut count = 0;
@@ -158,7 +178,7 @@ pub fn files(source: &Source, evidence: &Evidence, progress: &dyn Progress) -> R
             || known.is_directory() && !volume.geometry.has_checksums() && {
                 let inode = inodes.read(nr)?;
                 inode
-                    .map(|inode| tables::names_itself(source, &volume.geometry, nr, &inode.record))
+                    .map(|inode| tables::names_itself(&volume.source, &volume.geometry, nr, &inode.record))
                     .transpose()?
                     .flatten()
                     == Some(true)

@@ -1,5 +1,6 @@
 //! Older copies in the journal: of inodes that are destroyed or unproved, and of blocks that maps and directories lead
-//! to. A copy counts when its checksum proves it, or where there are none, when nothing speaks against it.
+//! to. A copy counts when its checksum proves it, or where there are none, when nothing speaks against it. Where a block
+//! of an inode table is gone altogether, it has to be of a transaction that is still whole.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ const MOST_KEPT: usize = 128 << 20;
 pub struct Older {
     /// Records better than those on the disk.
     pub inodes: HashMap<InodeNr, Arc<[u8]>>,
-    /// Older versions of directory blocks and nodes of extent trees, the newest first.
+    /// Older versions of directory blocks and of nodes of extent trees or blocks of pointers, the newest first.
     pub blocks: HashMap<BlockNr, Vec<Arc<[u8]>>>,
 }
 
@@ -45,14 +46,35 @@ pub fn read(volume: &Volume, journal: &Journal<'_>, roll: &Roll) -> Result<Older
         for copy in copies {
             let Some(content) = journal.read_copy(&copy)? else { continue };
             if let Some(first) = first {
-                take_records(volume, roll, first, &content, &mut older)?;
-            } else if kept < MOST_KEPT && sighting::look(&volume.geometry, target, &content).is_some() {
+                let may_be_replaced = copy.is_whole && journal.is_written(&copy) && is_destroyed(volume, roll, first);
+                take_records(volume, roll, first, &content, may_be_replaced, &mut older)?;
+            } else if kept < MOST_KEPT
+                && is_of_use(volume, target, &content, copy.is_whole && journal.is_written(&copy))?
+            {
                 kept += content.len();
                 older.blocks.entry(target).or_default().push(content);
             }
         }
     }
     Ok(older)
+}
+
+/// True for a copy that directories or maps may need. Without checksums, that is one of a block that is neither any more, in
+/// a transaction that `is_whole`.
+fn is_of_use(volume: &Volume, target: BlockNr, content: &[u8], is_whole: bool) -> Result<bool, SourceGone> {
+    let geometry = &volume.geometry;
+    let is_known = sighting::look(geometry, target, content).is_some();
+    if geometry.has_checksums() {
+        return Ok(is_known);
+    }
+    if !is_whole || !is_known && !sighting::has_pointers(geometry, content) {
+        return Ok(false);
+    }
+    let on_disk = volume.block(target)?;
+    Ok(on_disk.is_none_or(|block| match is_known {
+        true => !sighting::is_filled(geometry, &block) && sighting::look(geometry, target, &block).is_none(),
+        false => block.iter().all(|&byte| byte == 0),
+    }))
 }
 
 /// Where tables begin, and the first inode of each.
@@ -76,17 +98,25 @@ fn is_wanted(volume: &Volume, roll: &Roll, first: InodeNr) -> bool {
     (first.0..first.0 + per_block).any(|nr| is_weak(volume, roll.get(InodeNr(nr))))
 }
 
+/// True where nothing is left of the records of a table's block.
+fn is_destroyed(volume: &Volume, roll: &Roll, first: InodeNr) -> bool {
+    let per_block = volume.geometry.block_size / volume.geometry.inode_size;
+    (first.0..first.0 + per_block).all(|nr| roll.get(InodeNr(nr)).is_destroyed())
+}
+
 /// True where a better record than the one on the disk may be found.
 fn is_weak(volume: &Volume, known: Known) -> bool {
     known.is_destroyed() || volume.geometry.has_checksums() && !known.proved
 }
 
-/// Takes the records of a copy of a table's block that are better than those known.
+/// Takes the records of a copy of a table's block that are better than those known. Without checksums one replaces zeros
+/// only where all of the block `may_be_replaced`: an inode that was never used is blank, too.
 fn take_records(
     volume: &Volume,
     roll: &Roll,
     first: InodeNr,
     content: &[u8],
+    may_be_replaced: bool,
     older: &mut Older,
 ) -> Result<(), SourceGone> {
     for (record, nr) in content.chunks_exact(volume.geometry.inode_size as usize).zip(first.0..) {
@@ -97,8 +127,9 @@ fn take_records(
         }
         let verdict = record::judge(&volume.geometry, nr, record);
         let proved = verdict == Verdict::Proved;
-        let plausible =
-            verdict == Verdict::Plausible && !volume.geometry.has_checksums() && known.state != State::Blank;
+        let plausible = verdict == Verdict::Plausible
+            && !volume.geometry.has_checksums()
+            && (known.state != State::Blank || may_be_replaced);
         if (proved || plausible) && is_better(volume, known, nr, record)? {
             older.inodes.insert(nr, record.into());
         }

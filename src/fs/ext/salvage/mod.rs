@@ -208,7 +208,7 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
     let mut remains = Remains::default();
     let roll = Roll::take(&ext.volume, progress)?;
     // With what the journal still holds, the rest is searched: it then sees what the reader will see.
-    let volume = match older(ext, &roll)? {
+    let volume = match older(&ext.volume, &roll)? {
         Some(older) => {
             remains.trust.extend(older.inodes.keys().map(|nr| (*nr, Trust::Journal)));
             remains.inodes = older.inodes;
@@ -312,9 +312,9 @@ fn leave_foreign(
 }
 
 /// What the journal still holds of what is damaged; `None` where there is no journal.
-fn older(ext: &Ext, roll: &Roll) -> Result<Option<copies::Older>, SourceGone> {
-    match recover::locate(&ext.volume, None, &mut Log::new())? {
-        Located::Found(journal) => copies::read(&ext.volume, &journal, roll).map(Some),
+fn older(volume: &Volume, roll: &Roll) -> Result<Option<copies::Older>, SourceGone> {
+    match recover::locate(volume, None, &mut Log::new())? {
+        Located::Found(journal) => copies::read(volume, &journal, roll).map(Some),
         _ => Ok(None),
     }
 }

@@ -6,6 +6,7 @@ use super::super::disk::dirent::{
     self, DX_NODE_COUNT_AT, DX_ROOT_COUNT_AT, DirEntry, DirEntryTail, DxCountLimit, DxEntry, NAME_LEN,
 };
 use super::super::disk::extent::{self, ExtentHeader};
+use super::super::feature::EXTENTS;
 use super::super::geometry::Geometry;
 use super::super::number::BlockNr;
 use super::generation;
@@ -133,15 +134,25 @@ fn is_extent_node(geometry: &Geometry, block: &[u8]) -> bool {
 
 /// True if entries fill the block without a gap, and at least one names something.
 pub fn is_leaf(geometry: &Geometry, block: &[u8]) -> bool {
+    names(geometry, block).is_some_and(|names| names > 0)
+}
+
+/// True if entries fill the block without a gap, used or not.
+pub fn is_filled(geometry: &Geometry, block: &[u8]) -> bool {
+    names(geometry, block).is_some()
+}
+
+/// How many entries name something, where entries fill the block without a gap.
+fn names(geometry: &Geometry, block: &[u8]) -> Option<usize> {
     let (mut offset, mut names) = (0, 0);
     while offset < block.len() {
-        let Some(entry) = at::<DirEntry>(block, offset) else { return false };
+        let entry = at::<DirEntry>(block, offset)?;
         let len = dirent::rec_len(entry.rec_len.get(), block.len());
         let name_len = usize::from(entry.name_len);
         let type_known = entry.file_type <= 7 || entry.inode.get() == 0 && entry.file_type == dirent::TAIL_TYPE;
         let fits = len >= 8 && len.is_multiple_of(4) && len <= block.len() - offset && type_known;
         if !fits || name_len + 8 > len || name_len > NAME_LEN {
-            return false;
+            return None;
         }
         if entry.inode.get() != 0 {
             let name = &block[offset + 8..offset + 8 + name_len];
@@ -149,11 +160,19 @@ pub fn is_leaf(geometry: &Geometry, block: &[u8]) -> bool {
                 || name.is_empty()
                 || name.iter().any(|&b| b == 0 || b == b'/')
             {
-                return false;
+                return None;
             }
             names += 1;
         }
         offset += len;
     }
-    names > 0
+    Some(names)
+}
+
+/// True for a block of numbers of the volume's blocks, as a file without extents has.
+pub fn has_pointers(geometry: &Geometry, block: &[u8]) -> bool {
+    let mut used = block.chunks_exact(4).filter_map(|bytes| le32(bytes, 0)).filter(|pointer| *pointer != 0).peekable();
+    !geometry.features.has(EXTENTS)
+        && used.peek().is_some()
+        && used.all(|pointer| geometry.block(pointer.into()).is_some())
 }
