@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use common::{Mounted, Ran, Scratch, offmount, run, same_for_threads, system, tool, untouched};
@@ -280,8 +280,10 @@ fn what_is_cut_off_is_named() {
     assert!(ran.stderr.contains(&format!("/big: bytes {lost} to ")), "{}", ran.stderr);
 }
 
+/// debugfs gives the room of a name to the entry before, and wipes nothing: the name is still there, as the Sleuth Kit sees.
+/// Where the directory's block is gone, the number stands for it.
 #[test]
-fn deleted_files_are_found_by_number() {
+fn deleted_files_are_found_by_name_or_number() {
     let scratch = Scratch::new();
     let image = scratch.sparse("image", 4 << 20);
     tool("mke2fs", &[OsStr::new("-qFtext2"), image.as_os_str()]);
@@ -297,12 +299,18 @@ fn deleted_files_are_found_by_number() {
         all.extend(args.iter().map(OsString::from));
         untouched(&image, |_| same_for_threads(&all)).exits(0)
     };
-    assert_eq!(ask(&[]).lines(), [format!("disk:#deleted/{inode}")]);
+    let seen = String::from_utf8(tool("fls", &[OsStr::new("-rdp"), image.as_os_str()])).unwrap();
+    assert!(seen.contains("\tgone"), "{seen}");
+    assert_eq!(ask(&[]).lines(), ["disk:#deleted/gone"]);
     let record = &records(&ask(&["--json"]))[1];
     assert_eq!((&record["size"], &record["kind"]), (&12_345.into(), &"file".into()));
     assert!(record["deleted"].is_string());
     assert!(ask(&["--size", "+1MiB"]).stdout.is_empty());
     assert!(ask(&["-l"]).text().contains("12345"));
+    let block = String::from_utf8(common::debugfs(&image, "bmap / 0\n")).unwrap();
+    let at = block.lines().last().unwrap().trim().parse::<u64>().unwrap() * 1024;
+    fs::OpenOptions::new().write(true).open(&image).unwrap().write_all_at(&[0; 1024], at).unwrap();
+    assert_eq!(ask(&[]).lines(), [format!("disk:#deleted/{inode}")]);
 }
 
 #[test]

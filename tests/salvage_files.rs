@@ -14,7 +14,7 @@ use offmount::progress::Silent;
 use offmount::source::FileSource;
 
 use common::{Scratch, debugfs, offmount, tool, untouched};
-use salvaging::{copied, first_block, inode_at, ruin, tree, trusts, volume, zero};
+use salvaging::{assert_all_there, copied, first_block, inode_at, ruin, tree, trusts, volume, zero};
 
 /// Where other fields show that sizes are ruined, one that only a hole at the end bears out is doubtful.
 #[test]
@@ -288,4 +288,30 @@ fn deleted_files_come_back_from_the_journal() {
     assert_eq!(fs::read_to_string(out.join("home/user/kept")).unwrap(), format!("kept: {text}"));
     assert_eq!(trusts(&out)["#deleted/home/user/gone"], "journal");
     assert!(!out.join("home/user/gone").exists() && !out.join("#deleted/home/user/kept").exists());
+}
+
+/// `rm -r` of directories, large ones among them: all that was in them is below them again.
+#[test]
+fn a_deleted_tree_comes_back_under_its_paths() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    fs::write(tree.join("deep/one/empty"), "").unwrap();
+    for kind in [&["-t", "ext4"][..], &["-t", "ext4", "-O", "^metadata_csum"], &["-t", "ext3", "-b", "1024"]] {
+        let image = scratch.sparse("image", 64 << 20);
+        tool("mke2fs", &[&["-q", "-F"], kind, &[image.to_str().unwrap()]].concat());
+        {
+            let mount = common::Mounted::writable(&image, "");
+            fs::create_dir(mount.join("srv")).unwrap();
+            tool("cp", &["-a", tree.to_str().unwrap(), mount.join("srv/www").to_str().unwrap()]);
+            tool("sync", &["-f", mount.path().to_str().unwrap()]);
+            fs::remove_dir_all(mount.join("srv/www")).unwrap();
+        }
+        let out = scratch.join("out");
+        let _ = fs::remove_dir_all(&out);
+        let args = ["copy", image.to_str().unwrap(), "--to", out.to_str().unwrap(), "--quiet", "--deleted"];
+        let _ = untouched(&image, |_| offmount(&args));
+        assert_all_there(&tree, &out.join("#deleted/srv/www"), &kind.join(" "));
+        assert_eq!(fs::read_dir(out.join("#deleted")).unwrap().count(), 1, "{kind:?}");
+        assert_eq!(fs::read_dir(out.join("srv")).unwrap().count(), 0, "{kind:?}");
+    }
 }

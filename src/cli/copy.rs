@@ -345,7 +345,7 @@ fn deleted(session: &Session, parts: &[Part<'_>]) -> Result<Vec<Deleted>, Stop> 
     let mut found = Vec::new();
     for part in parts {
         let fs = part.tree.fs();
-        let tree = Tree::of_deleted(fs, part.tree, fs.deleted(&session.progress)?);
+        let tree = Tree::of_deleted(fs, part.tree, &fs.deleted(&session.progress)?);
         if tree.len() > 1 {
             let at = join(&part.at, DELETED);
             found.push(Deleted { tree, volume: part.volume.clone(), start: part.start, at });

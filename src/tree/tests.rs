@@ -114,6 +114,23 @@ fn show(tree: &Tree) -> String {
     lines.into_iter().collect::<Vec<_>>().join("\n")
 }
 
+fn node(id: NodeId, kind: Kind) -> Node {
+    Node {
+        id,
+        kind,
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        links: 1,
+        size: 1,
+        allocated: 0,
+        times: Times::default(),
+        device: None,
+        encrypted: false,
+        trust: Trust::Intact,
+    }
+}
+
 impl FileSystem for Memory {
     fn driver(&self) -> &'static Driver {
         unimplemented!()
@@ -133,18 +150,8 @@ impl FileSystem for Memory {
     fn node(&self, id: NodeId) -> Result<Option<Node>, SourceGone> {
         let kind = self.dirs.get(&id.0).map(|_| Kind::Directory).or_else(|| self.others.get(&id.0).copied());
         Ok(kind.map(|kind| Node {
-            id,
-            kind,
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            links: 1,
-            size: 0,
-            allocated: 0,
-            times: Times::default(),
-            device: None,
-            encrypted: false,
             trust: if self.unproven.contains(&id.0) { Trust::Unproven } else { Trust::Intact },
+            ..node(id, kind)
         }))
     }
     fn entries(&self, dir: &Node, visit: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<Judged<()>, SourceGone> {
@@ -393,4 +400,29 @@ fn nodes_come_in_the_order_asked() {
     let items: Vec<ItemId> = tree.children(ROOT).collect();
     let ids: Vec<u64> = tree.nodes(&items).unwrap().into_iter().map(|node| node.unwrap().id.0).collect();
     assert_eq!(ids, [11, 13, 12]);
+}
+
+/// Directories that were deleted with what was in them stand again; a circle of them, or one that is not known, leads no
+/// further than to a number.
+#[test]
+fn deleted_directories_lead_to_what_was_in_them() {
+    let fs: Arc<dyn FileSystem> = Arc::new(Memory::new().dir(10, 2).entry(2, "home", 10));
+    let living = Tree::whole(fs.clone(), &Silent).unwrap();
+    let stray = |id, kind, parent, name: &str| Stray {
+        node: node(NodeId(id), kind),
+        parent: Some(NodeId(parent)),
+        name: Some(name.into()),
+    };
+    let strays = [
+        stray(21, Kind::File, 20, "f"),
+        stray(20, Kind::Directory, 10, "joe"),
+        stray(30, Kind::Directory, 31, "a"),
+        stray(31, Kind::Directory, 30, "b"),
+        stray(32, Kind::File, 30, "g"),
+        stray(40, Kind::File, 41, "h"),
+    ];
+    let listing = show(&Tree::of_deleted(&fs, &living, &strays));
+    let expected = "30 30 renamed\n30/b 31 renamed\n30/g 32 renamed\n40 40 renamed\nhome 10 intact\n\
+                    home/joe 20 journal\nhome/joe/f 21 journal";
+    assert_eq!(listing, expected);
 }

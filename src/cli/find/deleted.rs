@@ -1,12 +1,11 @@
 //! `offmount find --deleted`: files that are no more, and of which something is left.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::super::session::Session;
 use super::super::stop::Stop;
 use super::Arguments;
-use crate::fs::Stray;
-use crate::node::{Kind, NodeId};
+use crate::node::{Node, NodeId};
 use crate::report::file::FileRecord;
 use crate::report::listing::{Line, Names, long};
 use crate::tree::{DELETED, Tree};
@@ -15,33 +14,38 @@ use crate::tree::{DELETED, Tree};
 pub(super) fn list(session: &Session, arguments: &Arguments, names: Names) -> Result<Vec<u8>, Stop> {
     let mut text = Vec::new();
     for (index, volume) in session.server.disk().volumes.iter().enumerate() {
-        let Some(fs) = volume.fs() else { continue };
-        let mut strays = fs.deleted(&session.progress)?;
-        strays.retain(|Stray { node, name, .. }| {
-            let conditions = &arguments.conditions;
-            let name = name.as_deref().unwrap_or_default();
-            conditions.holds_for_name(name, node.kind) && conditions.holds_for_node(Some(node), node.trust)
-        });
-        let tree = session.server.tree(index, &session.progress)?;
+        let Some(living) = session.server.tree(index, &session.progress)? else { continue };
+        let strays = living.fs().deleted(&session.progress)?;
         session.progress.clear();
         session.unless_interrupted()?;
-        let paths = paths(&volume.name, tree, &strays);
-        write(&volume.name, &strays, &paths, arguments, names, &mut text)?;
+        let tree = Tree::of_deleted(living.fs(), living, &strays);
+        let nodes: HashMap<NodeId, &Node> = strays.iter().map(|stray| (stray.node.id, &stray.node)).collect();
+        let mut found = Vec::new();
+        for item in tree.items() {
+            // Directories that are still there are only on the way.
+            let Some(node) = nodes.get(&tree.id(item)).copied() else { continue };
+            let conditions = &arguments.conditions;
+            if conditions.holds_for_name(tree.name(item), node.kind)
+                && conditions.holds_for_node(Some(node), node.trust)
+            {
+                let path = [volume.name.as_bytes(), b":", DELETED, b"/", &tree.path(item)].concat();
+                found.push((node, path));
+            }
+        }
+        write(&volume.name, &found, arguments, names, &mut text)?;
     }
     Ok(text)
 }
 
 fn write(
     volume: &str,
-    strays: &[Stray],
-    paths: &[Vec<u8>],
+    found: &[(&Node, Vec<u8>)],
     arguments: &Arguments,
     names: Names,
     text: &mut Vec<u8>,
 ) -> Result<(), Stop> {
-    let nodes = || strays.iter().map(|stray| &stray.node);
     if arguments.json {
-        for (node, path) in nodes().zip(paths) {
+        for (node, path) in found {
             let record = FileRecord {
                 path,
                 volume: Some(volume),
@@ -54,34 +58,13 @@ fn write(
             record.write(text);
         }
     } else if arguments.long {
-        let lines: Vec<Line<'_>> = nodes().zip(paths).map(|(node, path)| Line::of_node(path, node)).collect();
+        let lines: Vec<Line<'_>> = found.iter().map(|(node, path)| Line::of_node(path, node)).collect();
         text.extend(long(&lines, names, arguments.source.utc_offset()));
     } else {
-        for path in paths {
+        for (_, path) in found {
             names.write(path, text);
             text.push(if arguments.print0 { 0 } else { b'\n' });
         }
     }
     Ok(())
-}
-
-/// How deleted files are called: by the path they had, as far as its directory is still there, else by their numbers.
-fn paths(volume: &str, tree: Option<&Tree>, strays: &[Stray]) -> Vec<Vec<u8>> {
-    let wanted: HashSet<NodeId> = strays.iter().filter(|it| it.name.is_some()).filter_map(|it| it.parent).collect();
-    let items = tree.into_iter().flat_map(|tree| tree.items().map(move |item| (tree, item)));
-    let directories = items.filter(|(tree, item)| tree.kind(*item) == Kind::Directory);
-    let parents: HashMap<NodeId, Vec<u8>> = directories
-        .filter(|(tree, item)| wanted.contains(&tree.id(*item)))
-        .map(|(tree, item)| (tree.id(item), tree.path(item)))
-        .collect();
-    let path = |stray: &Stray| {
-        let known = stray.parent.and_then(|parent| parents.get(&parent)).zip(stray.name.as_ref());
-        let below = match known {
-            Some((parent, name)) if parent.is_empty() => name.clone(),
-            Some((parent, name)) => [parent, &b"/"[..], name].concat(),
-            None => stray.node.id.to_string().into_bytes(),
-        };
-        [volume.as_bytes(), b":", DELETED, b"/", &below].concat()
-    };
-    strays.iter().map(path).collect()
 }

@@ -47,7 +47,8 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     conditions: Conditions,
 
-    /// Files that were deleted and whose inode is left, by its number, as their names are lost
+    /// Files that were deleted, as far as something is left of them, under #deleted with the path they had, or by number where
+    /// that is lost
     #[arg(long, conflicts_with = "paths")]
     deleted: bool,
 

@@ -2,25 +2,24 @@
 //!
 //! The kernel clears the map and the size of an inode that it deletes. Older copies of both stand in the journal until
 //! it comes round: the newest copy of the inode that was in use, and the newest copy of a directory block that names
-//! it. Other writers (debugfs, the kernel on ext2) leave the map where it is. What blocks hold now may be another
+//! it, or that directory's own blocks ([`Buried`]). Other writers (debugfs, the kernel on ext2) leave the map where it is. What blocks hold now may be another
 //! file's: where one in use claims them, what is read is doubtful.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::super::dir::{self, block};
 use super::super::inode::Inode;
 use super::super::journal::LoggedBlock;
-use super::super::number::{BlockNr, InodeNr};
+use super::super::number::InodeNr;
 use super::super::recover::{self, Located};
 use super::super::volume::Volume;
 use super::super::{Ext, census, map};
+use super::buried::Buried;
 use super::claims::Claims;
 use super::copies;
 use super::record::{self, Verdict};
 use super::roll::{Roll, State};
-use super::sighting::{self, What};
 use crate::finding::Log;
 use crate::fs::Census;
 use crate::node::{Backing, Kind, Trust};
@@ -61,12 +60,14 @@ pub fn find(ext: &Ext, progress: &dyn Progress) -> Result<BTreeMap<InodeNr, Dele
             let (Some(first), Some(content)) = (first, journal.read_copy(&copy)?) else { continue };
             take_records(volume, &roll, first, &content, &mut found);
         }
+        let buried = Buried::new(volume, &roll, &claims, &found)?;
         for copy in others {
             let Some(content) = journal.read_copy(&copy)? else { continue };
-            take_names(volume, &claims, &roll, copy.target, &content, &mut found);
+            buried.take(copy.target, &content, &mut found);
         }
     }
     take_from_disk(ext, progress, &mut found)?;
+    Buried::new(volume, &roll, &claims, &found)?.take_from_disk(&mut found)?;
     for (nr, deleted) in &mut found {
         let inode = Inode::decode(*nr, &deleted.record);
         if is_taken(volume, &claims, &inode)? {
@@ -94,35 +95,6 @@ fn take_records(volume: &Volume, roll: &Roll, first: InodeNr, content: &[u8], fo
             found.insert(nr, Deleted { record, trust: Trust::Journal, when: None, place: None });
         }
     }
-}
-
-/// Takes the names that an older copy of a directory's block has for deleted files.
-fn take_names(
-    volume: &Volume,
-    claims: &Claims,
-    roll: &Roll,
-    target: BlockNr,
-    content: &[u8],
-    found: &mut BTreeMap<InodeNr, Deleted>,
-) {
-    let dir = match sighting::look(&volume.geometry, target, content).map(|sighting| sighting.what) {
-        Some(What::First { own, .. }) => Some(InodeNr(own)),
-        Some(What::Leaf) => claims.owners(target).find(|nr| roll.get(*nr).is_directory()),
-        _ => None,
-    };
-    let Some(dir) = dir else { return };
-    let format = block::Format::new(&volume.geometry, false);
-    let _ = block::scan(content, &format, &mut |entry| {
-        if let Some(deleted) = found.get_mut(&InodeNr(entry.inode)).filter(|deleted| deleted.place.is_none())
-            && let Some(named) = dir::entry(entry, Trust::Journal)
-        {
-            let kind = Inode::decode(InodeNr(entry.inode), &deleted.record).kind();
-            if named.kind.is_none_or(|said| said == kind) {
-                deleted.place = Some((dir, named.name));
-            }
-        }
-        ControlFlow::Continue(())
-    });
 }
 
 /// Takes the deleted inodes on the disk that still have a map.

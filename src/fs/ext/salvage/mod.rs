@@ -8,6 +8,7 @@
 //!   found in it come before those of the disk.
 
 mod before;
+mod buried;
 mod candidates;
 mod claims;
 mod copies;
