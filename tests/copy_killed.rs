@@ -212,3 +212,33 @@ fn an_interrupted_copy_ends_in_order() {
     offmount(&["copy", "--quiet", image_text, "--to", to.to_str().unwrap()]).exits(0);
     assert_eq!(rsync_differences(mounted.path(), &to), "");
 }
+
+/// A bit flips in what a killed run left of its manifest: it then has a file on record that nobody copied.
+#[test]
+fn a_damaged_record_of_a_killed_run_is_not_carried_over() {
+    let scratch = Scratch::new();
+    let image = ext4(&scratch, 16 * MIB, "mkdir d e; echo 1 > d/kept; echo 2 > d/lost; echo 3 > e/other");
+    let (to, image) = (scratch.join("copy"), image.to_str().unwrap());
+    let to_text = to.to_str().unwrap();
+    let copy = |of: &[&str]| offmount(&[&["copy", "--to", to_text, image][..], of].concat()).exits(0);
+    copy(&["d"]);
+    let own = to.join(".offmount");
+    let whole = fs::read_to_string(own.join("manifest.jsonl")).unwrap();
+    let (lines, trailer) = whole.trim_end().rsplit_once('\n').unwrap();
+    assert!(trailer.contains("ended") && lines.contains(r#""d/lost""#), "{whole}");
+    fs::write(own.join("manifest.partial.jsonl"), lines.replace(r#""d/lost""#, r#""d/most""#) + "\n").unwrap();
+    fs::remove_file(own.join("manifest.jsonl")).unwrap();
+
+    let ran = copy(&["e"]);
+    let paths: Vec<_> = copying::records(&to).into_iter().map(|it| String::from_utf8(it.path).unwrap()).collect();
+    let has = |path: &str| paths.iter().any(|it| it == path);
+    assert!(has("e/other") && has("d/kept") && !has("d/most"), "{paths:?}");
+    assert!(ran.text().contains("1 records that a killed run left"), "{ran:?}");
+    copy(&[]);
+    offmount(&["verify", to_text]).exits(0);
+
+    // What a run that came to its end put there is missed by who verifies, also after other runs.
+    fs::remove_file(to.join("d/kept")).unwrap();
+    copy(&["e"]);
+    assert!(offmount(&["verify", to_text]).exits(1).text().contains("d/kept"));
+}

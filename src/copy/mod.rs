@@ -8,6 +8,7 @@
 mod against;
 mod batch;
 mod book;
+mod carried;
 mod checkpoint;
 mod directory;
 mod done;

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, BufReader};
 use std::sync::Arc;
 
-use super::done::Done;
-use super::{Error, Hashes};
+use super::Error;
+use super::carried::Carried;
 use crate::manifest::{AHEAD, Digests, Header, Line, NAME, PARTIAL, Reader, Record, Status, parse};
 use crate::node::{Kind, Node, Unkept};
 use crate::sink::local::Folder;
@@ -59,6 +59,8 @@ pub struct Proof {
 /// Manifests of earlier runs, newest first.
 pub struct Previous {
     names: Vec<String>,
+    /// Those of runs that came to an end.
+    ended: HashSet<String>,
     known: HashMap<Key, Known>,
 }
 
@@ -76,9 +78,13 @@ impl Previous {
             count += 1;
         }
         let names = (0..count).rev().map(killed).chain(folder.has(NAME).then(|| NAME.into())).collect();
-        let mut previous = Previous { names, known: HashMap::new() };
+        let mut previous = Previous { names, ended: HashSet::new(), known: HashMap::new() };
         let (mut known, mut rests) = (HashMap::new(), HashSet::<Arc<Rest>>::new());
-        previous.each_line(folder, |header, line| {
+        let mut ended = HashSet::new();
+        previous.each_line(folder, |name, header, line| {
+            if let Line::Trailer(_) = line {
+                ended.insert(name.to_owned());
+            }
             if let Line::Record(record) = line
                 && let Some(blake3) = record.digests.blake3.filter(|_| is_whole(&record))
             {
@@ -93,7 +99,7 @@ impl Previous {
                 known.entry(key(&record.path)).or_insert(Known { blake3, file, rest, etag });
             }
         })?;
-        previous.known = known;
+        (previous.known, previous.ended) = (known, ended);
         Ok(previous)
     }
 
@@ -122,29 +128,16 @@ impl Previous {
         })
     }
 
-    /// Hands on, as lines of a manifest, the records of paths that are not in `now`, each once.
-    pub fn carry_over(
-        &self,
-        folder: &Folder,
-        now: &mut HashSet<Key>,
-        hashes: Hashes,
-        mut pass: impl FnMut(&Done),
-    ) -> Result<(), Error> {
-        let mut last: Option<Header> = None;
-        self.each_line(folder, |header, line| {
-            let Line::Record(record) = line else { return };
-            let is_there = matches!(record.status, Status::Copied | Status::AlreadyThere);
-            if !is_there || !now.insert(key(&record.path)) {
-                return;
+    /// Carries on the records of paths that have none yet, each once. Nobody ever read what a killed run left, and a bit that
+    /// flipped in a path makes a record of what is not there: of that run's it is looked whether they are.
+    pub fn carry_over(&self, folder: &Folder, carried: &mut Carried<'_>) -> Result<(), Error> {
+        self.each_line(folder, |name, header, line| {
+            if let Line::Record(record) = line {
+                carried.add(header, record, !self.ended.contains(name));
             }
-            let mut done = Done::new(hashes);
-            if header.is_some() && header != last.as_ref() {
-                last = header.cloned();
-                last.iter().for_each(|header| header.write(&mut done.lines));
-            }
-            done.add(&record);
-            pass(&done);
-        })
+        })?;
+        carried.look();
+        Ok(())
     }
 
     /// Removes the manifests that killed runs left: what they say stands in the new one.
@@ -152,7 +145,7 @@ impl Previous {
         self.names.iter().filter(|name| *name != NAME).try_for_each(|name| folder.remove(name))
     }
 
-    fn each_line(&self, folder: &Folder, mut visit: impl FnMut(Option<&Header>, Line)) -> Result<(), Error> {
+    fn each_line(&self, folder: &Folder, mut visit: impl FnMut(&str, Option<&Header>, Line)) -> Result<(), Error> {
         for name in &self.names {
             let failed = |error: io::Error| Error::Destination(format!("reading {name}"), error);
             let Some(file) = folder.open_file(name).map_err(failed)? else { continue };
@@ -161,7 +154,7 @@ impl Previous {
             while reader.next_line(&mut line).map_err(failed)? {
                 match parse(&line) {
                     Line::Header(new) => header = Some(*new),
-                    other => visit(header.as_ref(), other),
+                    other => visit(name, header.as_ref(), other),
                 }
             }
         }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::book::Book;
+use super::carried::Carried;
 use super::checkpoint::Keeper;
 use super::directory::Directory;
 use super::done::Done;
@@ -144,9 +145,13 @@ pub fn through_folder<'a>(
     }
     let stopped = job.why();
     book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
+    let mut absent = 0;
     if !previous.is_empty() {
-        let mut now = paths(&prepared);
-        previous.carry_over(folder, &mut now, hashes, |done| book.carry_over(done))?;
+        let mut pass = |done: &Done| book.carry_over(done);
+        let is_gone = matches!(stopped, Some(Stopped::DestinationGone(_)));
+        let mut carried = Carried::new((store, is_gone), pool, hashes, paths(&prepared), &mut pass);
+        previous.carry_over(folder, &mut carried)?;
+        absent = carried.absent;
     }
     let (counts, problems) = (std::mem::take(&mut book.counts), std::mem::take(&mut book.problems));
     let published = book.publish(folder).and_then(|()| {
@@ -160,7 +165,13 @@ pub fn through_folder<'a>(
         let _ = store.sweep(&journal.tokens().iter().collect::<Vec<_>>());
     }
     let closed = journal.close(folder).map_err(|error| Error::Destination("removing the journal".into(), error));
-    Ok((prepared.outcome(counts, problems, stopped), published.and(closed)))
+    let mut outcome = prepared.outcome(counts, problems, stopped);
+    if absent > 0 {
+        outcome.notes.push(format!(
+            "{absent} records that a killed run left are of what is not there: the manifest is without them"
+        ));
+    }
+    Ok((outcome, published.and(closed)))
 }
 
 fn to_tar(

@@ -19,7 +19,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::url::Url;
-use super::{Failure, Sink};
+use super::{Failure, Sink, Standing};
 
 /// How a destination was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +63,14 @@ pub trait Store: Sink + Send {
     /// # Errors
     /// [`Failure`].
     fn names(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, Failure>;
+
+    /// What stands at a path, also where this run has not been. Never follows a link.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn find(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
+        self.standing(path)
+    }
 
     /// The value of an extended attribute; `None` where there is none of this name.
     fn xattr(&self, _path: &[u8], _name: &[u8]) -> Option<Vec<u8>> {

@@ -412,6 +412,10 @@ impl Store for Local {
         names(&*handle).map_err(|error| Failure::of("listing a directory", error))
     }
 
+    fn find(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
+        standing::look(&self.below, path)
+    }
+
     fn xattr(&self, path: &[u8], name: &[u8]) -> Option<Vec<u8>> {
         standing::xattr(&self.below, path, name)
     }
