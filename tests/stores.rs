@@ -419,3 +419,40 @@ fn what_a_run_sent_that_never_comes_back_is_forgotten_by_the_next() {
     let left = run(rclone().args(["lsf", "-R", "--files-only", &format!("{swift}lost_segments")]), b"").exits(0);
     assert_eq!(left.text(), "");
 }
+
+/// While a large file is on its way, somebody copies to the same place who knows nothing of it.
+fn run_beside_another_machine(case: &Case, to: &str, remote: &str, settings: &[(&str, &str)]) {
+    let mut slow = case.copy(to, settings);
+    let child = slow.args(["--bwlimit", "8MiB", "--exclude", "sparse"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    let noted = || run(rclone().args(["lsf", &format!("{remote}/.offmount/uploads")]), b"").text().lines().count();
+    let began = std::time::Instant::now();
+    while noted() == 0 {
+        assert!(child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60), "no upload is begun");
+    }
+    // Long enough for a part to arrive.
+    std::thread::sleep(Duration::from_secs(2));
+    let mut beside = case.copy(to, settings);
+    beside.args(["--exclude", "big", "--exclude", "again", "--exclude", "sparse"]);
+    run(beside.env("XDG_STATE_HOME", case.scratch.join("elsewhere")), b"").exits(0);
+    assert!(child.try_wait().unwrap().is_none(), "it was over too soon");
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success(), "{to}: {}", String::from_utf8_lossy(&out.stderr));
+    run(case.offmount(settings).args(["verify", "--read-back", "--to", to]), b"").exits(0);
+    assert_eq!(noted(), 0);
+}
+
+#[test]
+fn a_large_file_whose_parts_another_machine_forgot_is_begun_anew() {
+    let (case, (auth, swift)) = (Case::new(), swift_login());
+    let endpoint = format!("http://127.0.0.1:{}", swift_port());
+    let keys =
+        [("AWS_ENDPOINT_URL", &*endpoint), ("AWS_ACCESS_KEY_ID", "test:tester"), ("AWS_SECRET_ACCESS_KEY", "testing")];
+    let s3 = format!(
+        ":s3,provider=Other,access_key_id='test:tester',secret_access_key=testing,endpoint='{endpoint}',force_path_style=true:"
+    );
+    run(rclone().args(["mkdir", &format!("{s3}both")]), b"").exits(0);
+    run_beside_another_machine(&case, "s3://both/x", &format!("{s3}both/x"), &keys);
+    let settings = [("ST_AUTH", &*auth), ("ST_USER", "test:tester"), ("ST_KEY", "testing")];
+    run_beside_another_machine(&case, "swift://two/x", &format!("{swift}two/x"), &settings);
+}

@@ -211,7 +211,7 @@ impl<'a> Job<'a> {
                 record.status = Status::Kept;
                 record.reason = Some(failure.to_string());
             }
-            Halt::Failure(Failure::Refused(why)) => {
+            Halt::Failure(Failure::Refused(why) | Failure::Forgotten(why)) => {
                 record.status = Status::Failed;
                 record.reason = Some(why);
             }

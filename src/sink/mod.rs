@@ -123,6 +123,8 @@ pub enum Failure {
     Busy(String),
     /// This entry can not be made, others may.
     Refused(String),
+    /// What was sent of a file in parts is not there any more: it may do when begun anew.
+    Forgotten(String),
 }
 
 impl Failure {
@@ -171,7 +173,9 @@ impl fmt::Display for Failure {
             Failure::Stands(what) => write!(f, "{what} stands there and was kept"),
             Failure::Full => f.write_str("the destination is full"),
             Failure::Gone(error) => write!(f, "the destination is gone: {error}"),
-            Failure::Passing(why) | Failure::Busy(why) | Failure::Refused(why) => f.write_str(why),
+            Failure::Passing(why) | Failure::Busy(why) | Failure::Refused(why) | Failure::Forgotten(why) => {
+                f.write_str(why)
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -81,8 +81,10 @@ pub struct Objects {
     budget: Arc<Budget>,
     line: Arc<Budget>,
     senders: rayon::ThreadPool,
-    /// This run began an upload of parts.
-    has_uploads: AtomicBool,
+    /// Uploads that this run began and that are not over.
+    begun: Mutex<HashSet<String>>,
+    /// What others left was cleared away.
+    is_swept: AtomicBool,
 }
 
 /// An upload of parts, as it is noted in the store: whoever comes later, from wherever, can forget it.
@@ -104,9 +106,18 @@ impl Objects {
         }
         let senders = rayon::ThreadPoolBuilder::new().num_threads(SENDERS).thread_name(|n| format!("part-{n}")).build();
         let senders = senders.map_err(|error| Failure::Gone(io::Error::other(error)))?;
-        let (budget, line, has_uploads) = (Budget::new(MEMORY), Budget::new(ON_LINE), AtomicBool::new(false));
-        let mut it =
-            Objects { bucket, prefix, found: Found::Empty, index: OnceLock::new(), budget, line, senders, has_uploads };
+        let (budget, line) = (Budget::new(MEMORY), Budget::new(ON_LINE));
+        let mut it = Objects {
+            bucket,
+            prefix,
+            found: Found::Empty,
+            index: OnceLock::new(),
+            budget,
+            line,
+            senders,
+            begun: Mutex::default(),
+            is_swept: AtomicBool::new(false),
+        };
         it.found = it.look()?;
         Ok(it)
     }
@@ -165,10 +176,14 @@ impl Objects {
         self.own(&format!("{UPLOADS}{}", &blake3::hash(upload.as_bytes()).to_hex()[..32]))
     }
 
+    fn begun(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Begins an object of parts, and notes that in the store.
     fn begin(&self, key: &str) -> Result<String, Failure> {
         let upload = self.bucket.begin(key)?;
-        self.has_uploads.store(true, Ordering::Relaxed);
+        self.begun().insert(upload.clone());
         let noted = Noted { key: key.to_owned(), upload };
         let note = serde_json::to_vec(&noted).unwrap_or_default();
         self.bucket.put(&self.note_of(&noted.upload), note.into())?;
@@ -177,7 +192,9 @@ impl Objects {
 
     /// An upload is over: its note goes. Where it can not go, a later run finds that there is nothing to forget.
     fn end(&self, upload: &str) {
-        let _ = self.bucket.delete(&self.note_of(upload));
+        if self.bucket.delete(&self.note_of(upload)).is_ok() {
+            self.begun().remove(upload);
+        }
     }
 
     /// Forgets an upload and its parts.
@@ -262,7 +279,11 @@ impl Sink for Objects {
     }
 
     fn sweep(&self, kept: &[&Token]) -> Result<(), Failure> {
-        if self.found == Found::Empty && !self.has_uploads.load(Ordering::Relaxed) {
+        // Of what others begin later, somebody may be sending more.
+        let is_first = !self.is_swept.load(Ordering::Relaxed);
+        let ours = self.begun().clone();
+        if ours.is_empty() && (!is_first || self.found == Found::Empty) {
+            self.is_swept.store(true, Ordering::Relaxed);
             return Ok(());
         }
         let kept: HashSet<&str> = kept.iter().filter_map(|token| token.get("upload")?.as_str()).collect();
@@ -274,11 +295,12 @@ impl Sink for Objects {
         for (key, size) in notes {
             let Ok(text) = self.bucket.get(&key, 0..size) else { continue };
             match serde_json::from_slice::<Noted>(&text) {
-                Ok(noted) if kept.contains(&*noted.upload) => {}
+                Ok(noted) if kept.contains(&*noted.upload) || !(is_first || ours.contains(&noted.upload)) => {}
                 Ok(noted) => self.abort(&noted.key, &noted.upload),
                 Err(_) => drop(self.bucket.delete(&key)),
             }
         }
+        self.is_swept.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -320,7 +342,10 @@ impl Store for Objects {
     }
 
     fn put_own(&self, name: &str, mut file: &File) -> Result<(), Failure> {
-        self.send(name, &mut file)
+        match self.send(name, &mut file) {
+            Err(Failure::Forgotten(_)) => self.send(name, &mut file),
+            sent => sent,
+        }
     }
 
     fn remove_own(&self, name: &str) -> Result<(), Failure> {

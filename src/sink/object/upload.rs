@@ -193,7 +193,7 @@ impl<'a> Upload<'a> {
     }
 
     /// Makes the object appear; returns its tag.
-    pub fn finish(mut self) -> Result<String, Failure> {
+    pub fn finish(&mut self) -> Result<String, Failure> {
         self.zeros_to(self.size)?;
         let bucket = self.objects.bucket.clone();
         let Some(upload) = self.upload.clone() else {
@@ -264,8 +264,11 @@ impl Drain for File<'_> {
         self.upload.stays = true;
     }
 
-    fn commit(self: Box<Self>) -> Result<Committed, Failure> {
-        let tag = self.upload.finish()?;
+    fn commit(mut self: Box<Self>) -> Result<Committed, Failure> {
+        let sent = self.upload.finish();
+        // The next attempt goes on with the parts that arrived.
+        self.upload.stays |= sent.as_ref().is_err_and(Failure::may_pass);
+        let tag = sent?;
         Ok(Committed { unkept: lacks::of(self.entry, NAME), etag: (!tag.is_empty()).then_some(tag) })
     }
 }

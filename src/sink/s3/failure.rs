@@ -31,9 +31,9 @@ pub fn judge(error: &Error, service: Service, bucket: &str) -> Failure {
         "SlowDown" | "InternalError" | "ServiceUnavailable" | "ServerBusy" | "RequestTimeout" | "OperationTimedOut" => {
             Failure::Busy(format!("the store is busy ({code})"))
         }
-        "NoSuchUpload" | "InvalidPart" | "InvalidBlockList" => Failure::Refused(
-            "the store does not know the parts any more that were sent: they are sent anew next time".into(),
-        ),
+        "NoSuchUpload" | "InvalidPart" | "InvalidBlockList" => {
+            Failure::Forgotten("the store does not know the parts any more that were sent".into())
+        }
         // Swift's quotas, as its S3 interface tells them.
         "EntityTooLarge" if element(&text, "Message").is_some_and(|why| why.contains("quota")) => Failure::Full,
         "EntityTooLarge" => Failure::Refused("the store takes no object as large".into()),

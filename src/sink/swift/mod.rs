@@ -306,7 +306,7 @@ impl Bucket for Swift {
             let answer = self.send("PUT", &path, &[], manifest.as_bytes())?;
             if answer.status() == 400 {
                 let words = answer.words();
-                return Err(Failure::Refused(format!("the parts are not whole any more, and are sent anew: {words}")));
+                return Err(Failure::Forgotten(format!("the parts are not whole any more: {words}")));
             }
             self.good(answer)?;
         }
