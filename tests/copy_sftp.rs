@@ -245,3 +245,22 @@ fn a_half_sent_file_of_another_source_is_not_gone_on_with() {
     let mounted = Mounted::read_only(&image, "noload");
     assert_eq!(differences(mounted.path(), &to), "");
 }
+
+#[test]
+fn a_file_whose_beginning_another_machine_cleared_away_is_begun_anew() {
+    let (scratch, sshd) = (Scratch::new(), Sshd::start());
+    let image = ext4(&scratch, 96 * MIB, "head -c 40000000 /dev/urandom > large");
+    let proxy = Proxy::before(sshd.port);
+    let (to, image_text) = (scratch.join("copy"), image.to_str().unwrap());
+    let url = sshd.url(proxy.port, &to);
+    let mut command = sshd.command(&["copy", image_text, "--to", &url, "--quiet", "--bwlimit", "16MiB"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(wait_for(&proxy, 20_000_000, &mut child));
+    for begun in fs::read_dir(to.join(".offmount/tmp")).unwrap().flatten() {
+        fs::remove_file(begun.path()).unwrap();
+    }
+    assert!(child.wait().unwrap().success());
+    sshd.offmount(&["verify", "--to", &url, "--read-back"]).exits(0);
+    let mounted = Mounted::read_only(&image, "noload");
+    assert_eq!(differences(mounted.path(), &to), "");
+}

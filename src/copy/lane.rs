@@ -35,6 +35,9 @@ const HOLES: u64 = 16 << 30;
 /// Longest target of a symbolic link (`PATH_MAX`).
 pub const TARGET: usize = 4096;
 
+/// How often a file is begun where what was sent of it is cleared away by others.
+const BEGUN: u32 = 3;
+
 /// The buffers of one lane.
 pub struct Lane {
     buffer: Buffer,
@@ -194,7 +197,7 @@ impl Job<'_> {
 
     /// Copies one file.
     pub fn copy_file(&self, file: &Planned, it: &Opened<'_>, lane: &mut Lane) -> Record {
-        let (mut patience, mut sent) = (Patience::new(self.request.patience), 0);
+        let (mut patience, mut sent, mut begun) = (Patience::new(self.request.patience), 0, 1);
         loop {
             let mut record = self.record(file.part, file.item, Some(&it.node));
             lane.written = 0;
@@ -203,6 +206,7 @@ impl Job<'_> {
                     self.luck.note();
                     return record;
                 }
+                Err(Halt::Failure(Failure::Forgotten(_))) if begun < BEGUN && !self.is_stopped() => begun += 1,
                 Err(halt) => {
                     // Each attempt that sent more of the file than the last achieved something.
                     let now = self.journal.map_or(0, |journal| journal.parts_sent(&record.path));

@@ -15,9 +15,6 @@ use super::previous::fingerprint;
 use crate::fs::content::{Content, Run};
 use crate::sink::{Committed, Drain, Entry, Failure};
 
-/// How often a file is begun, unless lines break: another machine may have cleared away what was sent of it.
-const ANEW: usize = 3;
-
 /// What is copied, as every function here needs it.
 pub struct Piecewise<'a, 'f> {
     /// The file in the plan.
@@ -41,7 +38,7 @@ impl Job<'_> {
     ) -> Result<(ContentRead, Committed), Halt> {
         let (path, node) = (it.entry.path, it.entry.node);
         let source = fingerprint(self.identity(it.file.part), node.id.0, node.size, &node.times);
-        for _ in 0..ANEW {
+        for _ in 0..2 {
             let sent = journal.sent(path, &source, part_size);
             let drain = self.sink.create(it.entry, sent.as_ref().map(|sent| &sent.half))?;
             // Where the sink could not go on, the token may be another one.
@@ -53,10 +50,10 @@ impl Job<'_> {
             if let Some(done) = self.send(it, parts, lane)? {
                 return Ok(done);
             }
-            // It was another source's, is not what was sent, or the destination forgot it.
+            // It was another source's, or is not what was sent.
             journal.over(path).map_err(not_written)?;
         }
-        Err(Failure::Refused("what was sent of it is lost again and again".into()).into())
+        Err(Failure::Refused("its beginning was not what it had just been".into()).into())
     }
 
     /// Reads the file into the parts. `None` where what was sent before can not be gone on with.
@@ -74,16 +71,14 @@ impl Job<'_> {
                 if parts.differs {
                     return Ok(None);
                 }
-                let committed = match parts.drain.commit() {
-                    Err(Failure::Forgotten(_)) => return Ok(None),
-                    committed => committed?,
-                };
-                journal.over(path).map_err(not_written)?;
-                Ok(Some((read, committed)))
+                let committed = parts.drain.commit();
+                if matches!(committed, Ok(_) | Err(Failure::Forgotten(_))) {
+                    journal.over(path).map_err(not_written)?;
+                }
+                Ok(Some((read, committed?)))
             }
-            Err(Halt::Failure(Failure::Forgotten(_))) => Ok(None),
             Err(_) if parts.differs => Ok(None),
-            Err(Halt::Failure(failure @ (Failure::Refused(_) | Failure::Stands(_)))) => {
+            Err(Halt::Failure(failure @ (Failure::Refused(_) | Failure::Stands(_) | Failure::Forgotten(_)))) => {
                 journal.over(path).map_err(not_written)?;
                 Err(failure.into())
             }

@@ -123,7 +123,7 @@ pub enum Failure {
     Busy(String),
     /// This entry can not be made, others may.
     Refused(String),
-    /// What was sent of a file in parts is not there any more: it may do when begun anew.
+    /// What was sent of a file is not there any more: it may do when begun anew.
     Forgotten(String),
 }
 

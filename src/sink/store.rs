@@ -91,6 +91,13 @@ pub trait Store: Sink + Send {
     }
 }
 
+/// A number that no other run has, of another machine either: what is half sent is known by it.
+#[cfg(any(feature = "sftp", feature = "webdav"))]
+pub(super) fn run_number() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    now.as_nanos() as u64 ^ (u64::from(std::process::id()) << 32) // only to be different
+}
+
 /// What a user may say about remote destinations, besides the URL.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {

@@ -25,7 +25,7 @@ use self::line::{Broken, Line, Pending};
 use self::packet::{Answer, Ask, Attributes, Fields, kind, open, status};
 use self::ssh::{Way, advice, lasting};
 use super::local::is_plain;
-use super::store::{Options, Unopened};
+use super::store::{Options, Unopened, run_number};
 use super::url::Url;
 use super::{Entry, Failure, Found, Made};
 use crate::name::{OWN_FOLDER, escaped};
@@ -107,7 +107,6 @@ impl Sftp {
             let next = advice(&said).map(|advice| format!("\n{advice}")).unwrap_or_default();
             format!("cannot reach {name}: {said}{next}")
         })?;
-        let run = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
         let mut sftp = Sftp {
             way,
             name,
@@ -120,7 +119,7 @@ impl Sftp {
             directories: Mutex::default(),
             listed: Mutex::default(),
             doubtful: Mutex::default(),
-            run: run as u64 ^ (u64::from(std::process::id()) << 32), // only to be different
+            run: run_number(),
             next: AtomicU64::new(0),
             hasher: OnceLock::new(),
         };
@@ -401,7 +400,13 @@ impl Sftp {
             Answer::Status(status::OK, _) => Ok(()),
             answer => Err(match self.look(entry.path)? {
                 Some(found) => Failure::Stands(word(Kind::from_mode(found.mode.unwrap_or(0)))),
-                None => self.failure("naming it", &answer),
+                None => match answer {
+                    // Another machine's run clears away what it knows nothing of.
+                    Answer::Status(status::NO_SUCH_FILE, _) => Failure::Forgotten(
+                        "naming it: no such file; does another machine copy to the same place?".into(),
+                    ),
+                    answer => self.failure("naming it", &answer),
+                },
             }),
         }
     }

@@ -20,7 +20,7 @@ use self::reading::Reading;
 use self::sending::{Sending, Writing};
 use super::budget::{Budget, Share};
 use super::http::{Answer, CONNECTIONS, Header, Http, may_pass, unreached};
-use super::store::{Options, Unopened};
+use super::store::{Options, Unopened, run_number};
 use super::url::Url;
 use super::{Drain, Entry, Failure, Found, Half, Limits, Made, Names, ReadBack, Sink, Standing, Store, key, lacks};
 use crate::name::OWN_FOLDER as FOLDER;
@@ -51,6 +51,8 @@ pub struct WebDav {
     server: Arc<Server>,
     found: Found,
     listings: Mutex<HashMap<Vec<u8>, Arc<Listing>>>,
+    /// Tells its temporaries from those of other machines' runs.
+    run: u64,
     next: AtomicU64,
     on_way: Arc<Budget>,
     /// Files that may have been moved to their name when the connection was lost.
@@ -154,6 +156,7 @@ pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
         server: Arc::new(server),
         found: Found::Empty,
         listings: Mutex::default(),
+        run: run_number(),
         next: AtomicU64::new(0),
         on_way: Budget::new(ON_WAY),
         doubtful: Mutex::default(),
@@ -271,7 +274,7 @@ impl WebDav {
     /// A name that nothing has.
     fn temporary(&self) -> Vec<u8> {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
-        format!("{}/{}-{n}", sending::FOLDER, std::process::id()).into_bytes()
+        format!("{}/{:x}-{n}", sending::FOLDER, self.run).into_bytes()
     }
 }
 
