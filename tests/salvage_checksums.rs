@@ -276,3 +276,28 @@ fn a_block_of_a_directory_lies_over_another_s() {
     let of_many = |root: &Path| fs::read_dir(root).unwrap().any(|it| it.unwrap().file_name().len() > 20);
     assert!(!of_many(&out.join("wide/dir3")));
 }
+
+/// Nodes of extent trees have changed places: each says whose it is, and maps that file's blocks, wherever it lies.
+#[test]
+fn nodes_of_extent_trees_have_changed_places() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    for name in ["one", "other"] {
+        let file = File::create(tree.join(name)).unwrap();
+        (0..40).for_each(|i| file.write_all_at(format!("part {i} of {name}").as_bytes(), i * 8192).unwrap());
+    }
+    let image = volume(&scratch, &tree, KIND);
+    // The root of each tree has one entry.
+    let node = |name: &str| {
+        let root = read(&image, inode_at(&image, name) + 0x28, 24);
+        assert_eq!((root[2], root[6]), (1, 1), "{name}");
+        u64::from(u32::from_le_bytes(root[16..20].try_into().unwrap())) * 1024
+    };
+    let (one, other) = (node("/one"), node("/other"));
+    let (first, second) = (read(&image, one, 1024), read(&image, other, 1024));
+    write(&image, one, &second);
+    write(&image, other, &first);
+    let out = copied(&scratch, &image);
+    assert_all_there(&tree, &out, "nodes");
+    assert_nobody_is_doubted(&out);
+}

@@ -13,6 +13,7 @@ use crate::fs::ext::disk::inode::flags;
 use crate::fs::ext::geometry::Geometry;
 use crate::fs::ext::inode::{Inode, Layout};
 use crate::fs::ext::number::BlockNr;
+use crate::fs::ext::salvage::Owner;
 use crate::fs::ext::volume::Volume;
 use crate::node::{Backing, Trust};
 use crate::source::SourceGone;
@@ -241,6 +242,10 @@ impl Tree<'_, '_> {
             self.note(codes::EXTENT_CHECKSUM, Some(block), || {
                 (format!("{:08x}", sums.found), format!("{:08x}", sums.computed))
             });
+            if self.is_anothers(block) {
+                self.lose(range);
+                return Ok(());
+            }
             if self.proved {
                 self.runs.trust(Trust::Doubtful);
             }
@@ -269,6 +274,16 @@ impl Tree<'_, '_> {
             self.runs.trust(Trust::Journal);
         }
         older
+    }
+
+    /// True where a search showed whose node a block is that the checksum denies to be this inode's. What begins this
+    /// one's checksums may be damaged, too: then only an inode in use can be another.
+    fn is_anothers(&self, block: BlockNr) -> bool {
+        match self.runs.volume.remains().and_then(|remains| remains.nodes.get(&block)) {
+            Some(Owner::InUse) => true,
+            Some(Owner::Lost) => self.proved,
+            None => false,
+        }
     }
 
     fn lose(&mut self, range: Range<u64>) {

@@ -5,12 +5,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::super::codes;
 use super::super::map;
 use super::super::number::{BlockNr, InodeNr};
 use super::super::sharing::{self, FEWEST_INSIDE};
 use super::super::volume::Volume;
-use super::roll::{Known, Roll, State};
-use crate::node::{Kind, Trust};
+use super::roll::{Known, Roll};
+use crate::node::Trust;
 use crate::progress::{Progress, Unit};
 use crate::source::SourceGone;
 
@@ -33,6 +34,7 @@ impl Run {
 }
 
 /// What all inodes in use map.
+#[derive(Default)]
 pub struct Claims {
     /// By start. They overlap where inodes contradict each other.
     runs: Vec<Run>,
@@ -42,6 +44,8 @@ pub struct Claims {
     pub broken: BTreeSet<InodeNr>,
     /// Those of them of which a part is another's, as checksums show: what they map counts for less.
     pub refuted: BTreeSet<InodeNr>,
+    /// Those whose maps have nodes that checksums deny.
+    pub denied: BTreeSet<InodeNr>,
 }
 
 impl Claims {
@@ -57,14 +61,11 @@ impl Claims {
             progress.advance(chunk.len() as u64);
             part
         });
-        let mut claims = Claims { runs: Vec::new(), longest: 0, broken: BTreeSet::new(), refuted: BTreeSet::new() };
+        let mut claims = Claims::default();
         for part in chunks.collect::<Result<Vec<_>, SourceGone>>()? {
-            claims.runs.extend(part.runs);
-            claims.broken.extend(part.broken);
-            claims.refuted.extend(part.refuted);
+            claims.add(part);
         }
-        claims.runs.par_sort_unstable();
-        claims.longest = claims.runs.iter().map(|run| run.len).max().unwrap_or_default();
+        claims.order();
         Ok(claims)
     }
 
@@ -76,15 +77,24 @@ impl Claims {
         self.runs.retain(|run| !some.contains(&run.nr));
         self.broken.retain(|nr| !some.contains(nr));
         self.refuted.retain(|nr| !some.contains(nr));
+        self.denied.retain(|nr| !some.contains(nr));
         let used: Vec<(InodeNr, Known)> = some.iter().map(|nr| (*nr, roll.get(*nr))).collect();
         let used: Vec<(InodeNr, Known)> = used.into_iter().filter(|(nr, known)| has_map(*nr, *known)).collect();
-        let part = map_some(volume, &used)?;
+        self.add(map_some(volume, &used)?);
+        self.order();
+        Ok(())
+    }
+
+    fn add(&mut self, part: Part) {
         self.runs.extend(part.runs);
         self.broken.extend(part.broken);
         self.refuted.extend(part.refuted);
+        self.denied.extend(part.denied);
+    }
+
+    fn order(&mut self) {
         self.runs.par_sort_unstable();
         self.longest = self.runs.iter().map(|run| run.len).max().unwrap_or_default();
-        Ok(())
     }
 
     /// The inodes that map a block.
@@ -135,9 +145,8 @@ impl Claims {
             }
             kept.extend((start < run.end()).then(|| Run { start, len: run.end() - start, nr: run.nr }));
         }
-        kept.par_sort_unstable();
         self.runs = kept;
-        self.longest = self.runs.iter().map(|run| run.len).max().unwrap_or_default();
+        self.order();
     }
 }
 
@@ -183,9 +192,7 @@ pub fn intruders(overlaps: &[Overlap]) -> BTreeSet<InodeNr> {
 }
 
 fn has_map(nr: InodeNr, known: Known) -> bool {
-    !nr.only_lists_blocks()
-        && known.state == State::Used
-        && matches!(known.kind, Kind::File | Kind::Directory | Kind::Symlink)
+    !nr.only_lists_blocks() && known.has_contents()
 }
 
 #[derive(Default)]
@@ -193,6 +200,7 @@ struct Part {
     runs: Vec<Run>,
     broken: Vec<InodeNr>,
     refuted: Vec<InodeNr>,
+    denied: Vec<InodeNr>,
 }
 
 fn map_some(volume: &Volume, chunk: &[(InodeNr, Known)]) -> Result<Part, SourceGone> {
@@ -206,6 +214,9 @@ fn map_some(volume: &Volume, chunk: &[(InodeNr, Known)]) -> Result<Part, SourceG
         }
         if mapping.trust == Trust::Doubtful && volume.geometry.has_checksums() {
             part.refuted.push(*nr);
+        }
+        if mapping.findings.iter().any(|finding| finding.code == codes::EXTENT_CHECKSUM) {
+            part.denied.push(*nr);
         }
         let mapped = sharing::on_disk(&volume.geometry, &mapping);
         let claimed = sharing::at_most(mapped, sharing::most(&volume.geometry, &inode));

@@ -1,15 +1,18 @@
-//! Leaves of extent trees that no inode leads to any more, matched back to their inode: [`leaves`].
+//! Nodes of extent trees that lie where no inode leads to them any more, or another one does: [`leaves`], [`claimed`].
 //!
-//! A leaf's checksum gives the seed of the inode it belongs to ([`super::generation`]). Where that inode's own map has
-//! lost something, and no other inode has the block, the leaf is one of those it lost.
+//! A node's checksum gives the seed of the inode it belongs to ([`super::generation`]). Where that inode's own map has
+//! lost something, and no other inode has the block, the leaf is one of those it lost. And where a map leads to a node
+//! that says that it is another's, that one was written there by mistake.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::checksum::Seed;
 use super::super::inode::Layout;
 use super::super::number::{BlockNr, InodeNr};
 use super::super::volume::Volume;
 use super::claims::Claims;
+use super::remains::Owner;
+use super::roll::Roll;
 use super::sighting::{Sighting, What};
 use crate::source::SourceGone;
 
@@ -40,4 +43,31 @@ pub fn leaves(
         (nr, leaves.into_iter().map(|(_, block)| block).collect())
     };
     Ok(found.into_iter().map(in_order).collect())
+}
+
+/// The nodes of which it shows whose they are: an inode's in use, or one's of which nothing else is left. Those that damage
+/// changed say what no other block does.
+///
+/// # Errors
+/// When the source is gone.
+pub fn claimed(volume: &Volume, roll: &Roll, sightings: &[Sighting]) -> Result<HashMap<BlockNr, Owner>, SourceGone> {
+    let mut blocks: HashMap<Seed, usize> = HashMap::new();
+    sightings.iter().filter_map(|it| it.seed).for_each(|seed| *blocks.entry(seed).or_default() += 1);
+    let nodes = sightings.iter().filter(|it| !it.what.is_of_directory());
+    let nodes: Vec<(BlockNr, Seed)> = nodes.filter_map(|it| Some((it.block, it.seed?))).collect();
+    let wanted: HashSet<Seed> = nodes.iter().map(|(_, seed)| *seed).collect();
+    let mut in_use: HashSet<Seed> = HashSet::new();
+    let mut inodes = volume.inodes();
+    for (nr, _) in roll.iter().filter(|(_, known)| known.has_contents()) {
+        let seed = inodes.read(nr)?.map(|inode| inode.seed(&volume.geometry));
+        in_use.extend(seed.filter(|seed| wanted.contains(seed)));
+    }
+    let owner = |seed: Seed| {
+        if in_use.contains(&seed) {
+            Some(Owner::InUse)
+        } else {
+            (blocks[&seed] > 1 || roll.lacks(&volume.geometry, seed)).then_some(Owner::Lost)
+        }
+    };
+    Ok(nodes.into_iter().filter_map(|(block, seed)| Some((block, owner(seed)?))).collect())
 }

@@ -13,7 +13,6 @@ use super::super::checksum::Seed;
 use super::super::number::{BlockNr, InodeNr};
 use super::super::volume::Volume;
 use super::claims::{Claims, Overlap};
-use super::generation;
 use super::roll::Roll;
 use super::sighting::{Sighting, What};
 use crate::source::SourceGone;
@@ -84,7 +83,7 @@ impl Judge<'_> {
         self.seen.values().filter_map(|it| it.seed).for_each(|seed| *blocks.entry(seed).or_default() += 1);
         let is_another_s = |nr: InodeNr, seed: Seed| match owners.get(&seed) {
             Some(owner) => *owner != nr,
-            None => self.roll.get(nr).proved && (blocks[&seed] > 1 || self.is_of_destroyed(seed)),
+            None => self.roll.get(nr).proved && (blocks[&seed] > 1 || self.roll.lacks(&self.volume.geometry, seed)),
         };
         let foreign = strangers.into_iter().filter(|(nr, _, seed)| is_another_s(*nr, *seed));
         Ok(foreign.map(|(nr, block, _)| (nr, block)).take(MOST).collect())
@@ -115,13 +114,6 @@ impl Judge<'_> {
             owners.extend(self.claims.owners(it.block).find(|nr| nr.0 == own).map(|nr| (seed, nr)));
         }
         Ok(owners)
-    }
-
-    /// True for the seed of a destroyed inode of generation 0, as `mke2fs` makes them.
-    fn is_of_destroyed(&self, seed: Seed) -> bool {
-        let geometry = &self.volume.geometry;
-        let nr = geometry.inode(generation::number(geometry.seed, 0, seed).0);
-        nr.is_some_and(|nr| self.roll.get(nr).is_destroyed())
     }
 
     /// Blocks that say themselves that they are the other's, by the number in a first block or by a checksum; and those

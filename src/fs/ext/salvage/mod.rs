@@ -47,7 +47,7 @@ pub use before::{Older, evidence as before, written_by as written};
 pub use candidates::spare;
 pub use deleted::{Deleted, find as find_deleted};
 pub use record::{Verdict, judge as judge_record};
-pub use remains::Remains;
+pub use remains::{Owner, Remains};
 pub use superblock::has_backup;
 pub use traces::Traces;
 pub use trial::{is_borne_out, is_gone};
@@ -227,10 +227,10 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
     let volume = take_better(volume, displaced, Trust::Renamed, &mut roll, &mut claims, &mut remains)?;
     let mended = mend::directories(&volume, &roll, &claims, &sightings)?;
     let volume = take_better(volume, mended, Trust::Unproven, &mut roll, &mut claims, &mut remains)?;
+    let volume = take_nodes(volume, &roll, &mut claims, &sightings, &mut remains)?;
     let volume = leave_foreign(volume, &roll, &mut claims, &sightings, &mut remains)?;
     let astray = directories::astray(&roll, &claims, &sightings);
     judge_contradictions(&volume, &roll, &claims, &astray, &mut remains)?;
-    remains.leaves = detached::leaves(&volume, &claims, &sightings)?;
     let evidence =
         directories::Evidence { volume: &volume, roll: &roll, claims: &claims, sightings: &sightings, astray };
     let rebuilt = directories::rebuild(&evidence, &mut remains)?;
@@ -293,6 +293,28 @@ fn take_better(
     }
     let volume = volume.with(remains.clone());
     claims.take_again(&volume, roll, &some)?;
+    Ok(volume)
+}
+
+/// Leaves nodes of extent trees to those they are of, and takes the leaves that maps no longer lead to.
+fn take_nodes(
+    volume: Volume,
+    roll: &Roll,
+    claims: &mut Claims,
+    sightings: &[Sighting],
+    remains: &mut Remains,
+) -> Result<Volume, SourceGone> {
+    let mut volume = volume;
+    if !claims.denied.is_empty() {
+        remains.nodes = detached::claimed(&volume, roll, sightings)?;
+        volume = volume.with(remains.clone());
+        claims.take_again(&volume, roll, &claims.denied.clone())?;
+    }
+    remains.leaves = detached::leaves(&volume, claims, sightings)?;
+    if !remains.leaves.is_empty() {
+        volume = volume.with(remains.clone());
+        claims.take_again(&volume, roll, &remains.leaves.keys().copied().collect())?;
+    }
     Ok(volume)
 }
 

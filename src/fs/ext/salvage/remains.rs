@@ -6,6 +6,15 @@ use std::sync::Arc;
 use super::super::number::{BlockNr, InodeNr};
 use crate::node::{Entry, NodeId, Trust};
 
+/// Whose a block is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owner {
+    /// An inode's in use.
+    InUse,
+    /// An inode's of which nothing else is left.
+    Lost,
+}
+
 /// What a search of the whole volume found.
 #[derive(Clone, Default)]
 pub struct Remains {
@@ -21,6 +30,8 @@ pub struct Remains {
     pub foreign: BTreeSet<(InodeNr, BlockNr)>,
     /// Leaves of extent trees that the inode's own map does not lead to, in the order of the file.
     pub leaves: HashMap<InodeNr, Vec<BlockNr>>,
+    /// Nodes of extent trees of which it shows whose they are.
+    pub nodes: HashMap<BlockNr, Owner>,
     /// The parents of directories whose `..` is lost.
     pub parents: HashMap<InodeNr, NodeId>,
     /// Directories made up to hold entries of which the directory is not known: numbers that no inode has.

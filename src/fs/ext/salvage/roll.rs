@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::super::checksum::Seed;
+use super::super::geometry::Geometry;
 use super::super::inode::Inode;
 use super::super::number::{GroupNr, InodeNr};
 use super::super::tables::Window;
 use super::super::volume::Volume;
+use super::generation;
 use super::record::{self, Verdict};
 use crate::node::Kind;
 use crate::progress::{Progress, Unit};
@@ -57,6 +60,11 @@ impl Known {
         matches!(self.state, State::Unreadable | State::Blank | State::Garbage)
     }
 
+    /// True where it is in use and may have blocks of its own.
+    pub fn has_contents(self) -> bool {
+        self.state == State::Used && matches!(self.kind, Kind::File | Kind::Directory | Kind::Symlink)
+    }
+
     /// True where it is a directory in use.
     pub fn is_directory(self) -> bool {
         self.state == State::Used && self.kind == Kind::Directory
@@ -100,6 +108,12 @@ impl Roll {
         let group = self.groups.get((index / self.per_group) as usize);
         let known = group.and_then(|group| group.get((index % self.per_group) as usize));
         known.copied().unwrap_or(Known::nothing(State::Blank))
+    }
+
+    /// True for the seed of a destroyed inode of generation 0, as `mke2fs` makes them.
+    pub fn lacks(&self, geometry: &Geometry, seed: Seed) -> bool {
+        let nr = geometry.inode(generation::number(geometry.seed, 0, seed).0);
+        nr.is_some_and(|nr| self.get(nr).is_destroyed())
     }
 
     /// Takes a better record of an inode for the one that was judged.
