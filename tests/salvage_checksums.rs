@@ -11,7 +11,7 @@ use std::path::Path;
 
 use common::{Mounted, Scratch, debugfs, offmount, tool};
 use salvaging::{
-    assert_all_there, copied, first_block, header, inode_at, number, superblocks, tree, trusts, volume, zero,
+    assert_all_there, copied, filled, first_block, header, inode_at, number, superblocks, tree, trusts, volume, zero,
 };
 
 const KIND: &[&str] = &["-t", "ext4", "-b", "1024", "-g", "2048", "-O", "metadata_csum,64bit"];
@@ -300,4 +300,47 @@ fn nodes_of_extent_trees_have_changed_places() {
     let out = copied(&scratch, &image);
     assert_all_there(&tree, &out, "nodes");
     assert_nobody_is_doubted(&out);
+}
+
+/// All superblocks count fewer groups than there are, and their checksums are right.
+#[test]
+fn superblocks_count_too_few_groups() {
+    for kind in [KIND, &["-t", "ext2", "-b", "1024", "-g", "2048", "-I", "256"]] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        let image = volume(&scratch, &tree, &[kind, &["-N", "450"]].concat());
+        let per_group = header(&image, "Inodes per group:");
+        let counted = u64::from(number(&image, "/wide/dir16/file390") - 1) / per_group;
+        let commands = scratch.join("commands");
+        fs::write(
+            &commands,
+            format!("ssv inodes_count {}\nssv blocks_count {}\n", counted * per_group, counted * 2048 + 1),
+        )
+        .unwrap();
+        tool("debugfs", &["-w", "-f", commands.to_str().unwrap(), image.to_str().unwrap()]);
+        assert_eq!(header(&image, "Block count:"), counted * 2048 + 1);
+        let out = copied(&scratch, &image);
+        assert_all_there(&tree, &out, "too few groups");
+        assert_nobody_is_doubted(&out);
+    }
+}
+
+/// A filesystem was made smaller: what it left behind its end is none of its any more.
+#[test]
+fn a_filesystem_was_made_smaller() {
+    let scratch = Scratch::new();
+    let tree = scratch.dir("tree");
+    let image =
+        filled(&scratch, &tree, 48 << 20, &["-t", "ext4", "-b", "1024", "-g", "2048", "-N", "3000", "-J", "size=1"]);
+    let path = image.to_str().unwrap();
+    let before = fs::read(&image).unwrap();
+    tool("e2fsck", &["-fy", path]);
+    tool("resize2fs", &[path, "24M"]);
+    let len = header(&image, "Block count:") * 1024;
+    assert!(len < before.len() as u64);
+    write(&image, len, &before[len as usize..]);
+    let out = copied(&scratch, &image);
+    assert_all_there(&tree, &out, "smaller");
+    assert!(!out.join("#lost").exists());
+    assert!(trusts(&out).values().all(|trust| trust == "intact"));
 }

@@ -188,7 +188,7 @@ fn doubted(geometry: &Geometry, copies: &[Descriptors]) -> Vec<GroupNr> {
 }
 
 /// True if all three places are on the volume, apart from each other, and in the group where they have to be.
-fn is_possible(geometry: &Geometry, nr: GroupNr, descriptor: &GroupDescriptor) -> bool {
+pub fn is_possible(geometry: &Geometry, nr: GroupNr, descriptor: &GroupDescriptor) -> bool {
     let table = descriptor.inode_table();
     let len = geometry.inode_table_blocks();
     let bitmaps = [descriptor.block_bitmap(), descriptor.inode_bitmap()];

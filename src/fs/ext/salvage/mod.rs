@@ -37,6 +37,7 @@ mod supposed;
 mod tables;
 mod traces;
 mod trial;
+mod uncounted;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,9 +64,9 @@ use super::geometry::{Copy, Geometry};
 use super::number::{BlockNr, InodeNr};
 use super::recover::{self, Located};
 use super::volume::Volume;
-use super::{Ext, census, orphan, twins};
+use super::{Ext, census, codes, orphan, twins};
 use crate::bytes::Span;
-use crate::finding::Log;
+use crate::finding::{Finding, Log, Place};
 use crate::fs::{Census, FileSystem, OpenOptions, Stray, pass};
 use crate::node::{Kind, NodeId, Trust};
 use crate::progress::{Progress, Unit};
@@ -132,6 +133,17 @@ fn mend(source: &Source, evidence: &mut Evidence) -> Result<(), SourceGone> {
     evidence.decisions.extend(mend_checksums(source, &mut evidence.geometry, is_proved)?);
     if !is_proved {
         evidence.decisions.extend(descriptors::mend_size(source, &mut evidence.geometry)?);
+    }
+    if let Some(wider) = uncounted::find(source, evidence)? {
+        let (said, shown) = (evidence.geometry.group_count(), wider.group_count());
+        evidence.geometry = wider;
+        evidence.decisions.push(format!("there are {shown} groups, whatever the superblock says, which counts {said}"));
+        evidence.log.add(Finding::new(
+            codes::SUPERBLOCK_COUNTS,
+            Place::volume(),
+            format!("groups {said}"),
+            shown.to_string(),
+        ));
     }
     let reserved = evidence.superblock.s_reserved_gdt_blocks.get();
     evidence.decisions.extend(descriptors::place(source, &mut evidence.geometry, reserved)?);

@@ -13,7 +13,7 @@ use super::super::feature::FILETYPE;
 use super::super::geometry::Geometry;
 use super::super::number::{BlockNr, GroupNr, InodeNr};
 use super::record::Verdict;
-use super::{descriptors, generation, irregular, record, sighting, tables};
+use super::{descriptors, generation, irregular, record, sighting, tables, uncounted};
 use crate::node::Kind;
 use crate::source::{Source, SourceGone, read_whole};
 
@@ -34,6 +34,9 @@ const NEAR_START: u32 = 64;
 /// When the source is gone.
 pub fn is_borne_out(source: &Source, evidence: &Evidence) -> Result<bool, SourceGone> {
     let geometry = &evidence.geometry;
+    if uncounted::find(source, evidence)?.is_some() {
+        return Ok(false);
+    }
     if prove_superblock(&evidence.superblock, geometry).is_some_and(|sums| sums.agree()) {
         return Ok(true);
     }
