@@ -318,6 +318,27 @@ fn headers_are_gone_of_a_volume_with_an_orphan_file() {
     assert!(!out.join("#lost").exists());
 }
 
+/// Nor do the files of quotas belong to anybody, where headers are gone, or name others.
+#[test]
+fn nothing_says_which_files_are_those_of_quotas() {
+    for gone in [true, false] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        let kind = ["-t", "ext4", "-b", "1024", "-g", "2048", "-I", "256", "-O", "quota,project,^metadata_csum"];
+        let image = volume(&scratch, &tree, &kind);
+        if gone {
+            zero_headers(&image, true);
+        } else {
+            let bytes = File::options().write(true).open(&image).unwrap();
+            // s_prj_quota_inum
+            superblocks(&image).iter().for_each(|at| bytes.write_all_at(&[99], at + 0x26C).unwrap());
+        }
+        let out = copied(&scratch, &image);
+        assert_all_there(&tree, &out, "quota");
+        assert!(!out.join("#lost").exists(), "headers gone: {gone}");
+    }
+}
+
 /// A folder of three directories with many files: most tables hold nothing but files.
 fn flat(scratch: &Scratch) -> PathBuf {
     let tree = scratch.dir("flat");

@@ -315,3 +315,34 @@ fn a_deleted_tree_comes_back_under_its_paths() {
         assert_eq!(fs::read_dir(out.join("srv")).unwrap().count(), 0, "{kind:?}");
     }
 }
+
+/// Contents go on behind the end that a size says: writers leave zeros there.
+#[test]
+fn a_size_ends_a_file_in_the_middle_of_its_last_block() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    let image = volume(&scratch, &tree, &["-t", "ext2", "-b", "1024"]);
+    ruin(&image, "/deep/one/two/three/file1", 4, &10u32.to_le_bytes());
+    // Something to search for.
+    zero(&image, inode_at(&image, "/many"), 128);
+    let trusts = trusts(&copied(&scratch, &image));
+    let doubted: Vec<&String> = trusts.iter().filter(|(_, trust)| *trust == "doubtful").map(|(path, _)| path).collect();
+    assert_eq!(doubted, ["deep/one/two/three/file1"]);
+}
+
+/// The maps of a directory and a file have changed places: the file is no file, the directory's names are its.
+#[test]
+fn a_file_leads_to_a_directory_s_blocks() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    fs::write(tree.join("one"), vec![b'1'; 7000]).unwrap();
+    let image = volume(&scratch, &tree, &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum"]);
+    let bytes = fs::read(&image).unwrap();
+    let [one, many] = ["/one", "/many"].map(|name| bytes[inode_at(&image, name) as usize + 0x28..][..60].to_vec());
+    ruin(&image, "/one", 0x28, &many);
+    ruin(&image, "/many", 0x28, &one);
+    let out = copied(&scratch, &image);
+    fs::remove_file(tree.join("one")).unwrap();
+    assert_all_there(&tree, &out, "maps");
+    assert_eq!(trusts(&out)["one"], "doubtful");
+}

@@ -26,6 +26,7 @@ mod map;
 mod number;
 mod open;
 mod orphan;
+mod own;
 mod recover;
 mod reserved;
 mod salvage;
@@ -369,7 +370,15 @@ impl FileSystem for Ext {
 
     fn mapping(&self, node: &Node) -> Result<Mapping, SourceGone> {
         match self.inode(node.id)? {
-            Some(inode) => map::map(&self.volume, &inode, node.size),
+            Some(inode) => {
+                let mut mapping = map::map(&self.volume, &inode, node.size)?;
+                // Where there is damage and no checksum, a size may be too small.
+                let is_doubted = self.volume.remains().is_some() && !self.volume.geometry.has_checksums();
+                if is_doubted && node.kind == Kind::File && map::goes_on(&self.volume, &inode, &mapping, node.size)? {
+                    mapping.trust = mapping.trust.max(Trust::Doubtful);
+                }
+                Ok(mapping)
+            }
             None => {
                 let lost = Extent { logical: 0, len: node.size, backing: Backing::Lost };
                 let extents = if node.size > 0 { vec![lost] } else { Vec::new() };

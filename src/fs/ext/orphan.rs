@@ -7,8 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::codes;
-use super::disk::at;
-use super::disk::orphan::{MAGIC, OrphanBlockTail};
+use super::disk::orphan::{MAGIC, tail};
 use super::feature;
 use super::map;
 use super::number::{BlockNr, InodeNr};
@@ -76,19 +75,4 @@ fn file(volume: &Volume, orphans: &mut BTreeSet<InodeNr>, log: &mut Log) -> Resu
         }
     }
     Ok(())
-}
-
-/// Where the tail of a block of the orphan file is, and the magic number there.
-fn tail(block: &[u8]) -> (usize, u32) {
-    let at_end = block.len().saturating_sub(size_of::<OrphanBlockTail>());
-    (at_end, at::<OrphanBlockTail>(block, at_end).map_or(0, |tail| tail.ob_magic.get()))
-}
-
-/// True if an inode's first block is one of an orphan file, whatever the superblock says.
-pub fn is_file(volume: &Volume, nr: InodeNr) -> Result<bool, SourceGone> {
-    let Some(inode) = volume.inode(nr)? else { return Ok(false) };
-    let extents = map::map(volume, &inode, inode.size(&volume.geometry))?.extents;
-    let Some(&Backing::Device { offset, .. }) = extents.first().map(|extent| &extent.backing) else { return Ok(false) };
-    let block = volume.block(BlockNr(offset / u64::from(volume.geometry.block_size)))?;
-    Ok(block.is_some_and(|block| tail(&block).1 == MAGIC))
 }

@@ -13,6 +13,7 @@ use crate::finding::{Code, Finding, Log, Place};
 use crate::source::SourceGone;
 
 use super::super::disk::inode::Inode;
+use super::super::disk::quota::{MAGIC, VERSION};
 use super::super::feature::{PROJECT, QUOTA};
 use super::super::number::InodeNr;
 
@@ -63,8 +64,6 @@ const DEPTH: u32 = 4;
 const HEADER: usize = 16;
 /// Bytes of an entry (`struct v2r1_disk_dqblk`).
 const ENTRY: usize = 72;
-/// Magic numbers of the files for users, groups and projects.
-const MAGIC: [u32; 3] = [0xD9C0_1F11, 0xD9C0_1927, 0xD9C0_3F14];
 
 /// Holds the quota files against what is in use.
 pub fn check(volume: &Volume, usage: &Usage) -> Result<Log, SourceGone> {
@@ -145,7 +144,7 @@ impl<'a> File<'a> {
     /// What the file records for each id; `None` if it is no such file.
     fn read(&self, magic: u32) -> Result<Option<BTreeMap<u32, Used>>, SourceGone> {
         let Some(header) = self.block(0)? else { return Ok(None) };
-        if le32(&header, 0) != Some(magic) || le32(&header, 4) != Some(1) {
+        if le32(&header, 0) != Some(magic) || le32(&header, 4) != Some(VERSION) {
             return Ok(None);
         }
         let mut found = BTreeMap::new();

@@ -13,6 +13,7 @@ pub mod inode;
 pub mod journal;
 pub mod mmp;
 pub mod orphan;
+pub mod quota;
 pub mod superblock;
 pub mod xattr;
 

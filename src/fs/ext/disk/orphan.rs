@@ -1,5 +1,6 @@
 //! Blocks of the orphan file: the ext4 documentation, `orphan.rst`.
 
+use super::at;
 use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -15,3 +16,9 @@ pub struct OrphanBlockTail {
 }
 
 const _: () = assert!(size_of::<OrphanBlockTail>() == 8);
+
+/// Where the tail of a block of the orphan file is, and the magic number there.
+pub fn tail(block: &[u8]) -> (usize, u32) {
+    let at_end = block.len().saturating_sub(size_of::<OrphanBlockTail>());
+    (at_end, at::<OrphanBlockTail>(block, at_end).map_or(0, |tail| tail.ob_magic.get()))
+}

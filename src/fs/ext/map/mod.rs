@@ -9,6 +9,7 @@ mod pointers;
 use std::ops::Range;
 
 use super::codes;
+use super::disk::inode::flags;
 use super::geometry::Geometry;
 use super::inode::{Inode, Layout};
 use super::number::{BlockNr, InodeNr};
@@ -59,6 +60,26 @@ pub fn written_end(volume: &Volume, inode: &Inode<'_>) -> Result<u64, SourceGone
     let bytes = read_whole(&*volume.source, offset + (start - extent.logical), (end - start) as usize)?;
     let last = bytes.and_then(|bytes| bytes.iter().rposition(|&byte| byte != 0));
     Ok(last.map_or(end, |last| start + last as u64 + 1))
+}
+
+/// Bytes looked at behind the end of a file.
+const BEHIND: u64 = 16;
+
+/// True where contents seem to go on behind the end that a size says, in the last block: writers leave zeros there. `mapping`
+/// is of the whole file.
+pub fn goes_on(volume: &Volume, inode: &Inode<'_>, mapping: &Mapping, size: u64) -> Result<bool, SourceGone> {
+    let behind = size.next_multiple_of(volume.geometry.block_size.into()) - size;
+    let may_have_other_bytes = inode.raw.has(flags::ENCRYPT | flags::VERITY);
+    let Some(last) =
+        mapping.extents.last().filter(|last| behind > 0 && last.span().end == size && !may_have_other_bytes)
+    else {
+        return Ok(false);
+    };
+    let Backing::Device { offset, .. } = last.backing else { return Ok(false) };
+    let bytes = read_whole(&*volume.source, offset + last.len, behind.min(BEHIND) as usize)?.unwrap_or_default();
+    // A bit that flipped there makes one.
+    let some = bytes.iter().filter(|&&byte| byte != 0).count();
+    Ok(some > 0 && some * 2 >= bytes.len())
 }
 
 /// True where an inode maps no more than it counts as its own. Reads the whole map.

@@ -104,6 +104,15 @@ impl Claims {
         candidates.filter(move |run| block.0 < run.start + run.len).map(|run| run.nr)
     }
 
+    /// How many blocks each of some inodes maps.
+    pub fn counts(&self, some: &BTreeSet<InodeNr>) -> BTreeMap<InodeNr, u64> {
+        let mut counts = BTreeMap::new();
+        for run in self.runs.iter().filter(|run| some.contains(&run.nr)) {
+            *counts.entry(run.nr).or_default() += run.len;
+        }
+        counts
+    }
+
     /// True if an inode maps one of the blocks from `start` to `end`, exclusive.
     pub fn touch(&self, start: u64, end: u64) -> bool {
         let from = self.runs.partition_point(|run| run.start + self.longest <= start);

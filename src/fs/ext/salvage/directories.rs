@@ -38,6 +38,8 @@ pub struct Evidence<'e> {
     pub sightings: &'e [Sighting],
     /// Directories in use that lead to no first block of their own, as [`astray`] finds them.
     pub astray: BTreeSet<u32>,
+    /// Files that lead to directories instead of contents of their own, as [`intruding`] finds them.
+    pub intruding: BTreeSet<InodeNr>,
 }
 
 /// What an entry names: a number, and the kind it records.
@@ -109,7 +111,7 @@ impl<'e> Search<'e> {
     /// True if a block belongs to no inode in use that can be believed.
     pub fn is_orphan(&self, block: BlockNr) -> bool {
         !self.evidence.claims.owners(block).any(|nr| {
-            if self.evidence.astray.contains(&nr.0) {
+            if self.evidence.astray.contains(&nr.0) || self.evidence.intruding.contains(&nr) {
                 return false;
             }
             let known = self.evidence.roll.get(nr);
@@ -455,6 +457,24 @@ pub fn astray(roll: &Roll, claims: &Claims, sightings: &[Sighting]) -> BTreeSet<
     }
     others.retain(|nr| !mapped.contains(nr));
     named.difference(&mapped).copied().chain(others).collect()
+}
+
+/// Files that no checksum proves, in whose blocks a directory that leads astray begins, and of which most blocks are
+/// directories': a node of a map lies in another's place. A file may hold an image of a disk, but not of its own.
+pub fn intruding(roll: &Roll, claims: &Claims, sightings: &[Sighting], astray: &BTreeSet<u32>) -> BTreeSet<InodeNr> {
+    let mut seen: BTreeMap<InodeNr, u64> = BTreeMap::new();
+    let mut leading = BTreeSet::new();
+    for sighting in sightings.iter().filter(|it| it.what.is_of_directory()) {
+        for nr in claims.owners(sighting.block).filter(|nr| !roll.get(*nr).proved && !roll.get(*nr).is_directory()) {
+            *seen.entry(nr).or_default() += 1;
+            if matches!(sighting.what, What::First { own, .. } if astray.contains(&own)) {
+                leading.insert(nr);
+            }
+        }
+    }
+    let counts = claims.counts(&leading);
+    leading.retain(|nr| seen[nr] * 2 > counts[nr]);
+    leading
 }
 
 /// The record of a directory of which only the blocks are left: for nobody's eyes but the owner's, as nothing is known

@@ -64,7 +64,7 @@ use super::geometry::{Copy, Geometry};
 use super::number::{BlockNr, InodeNr};
 use super::recover::{self, Located};
 use super::volume::Volume;
-use super::{Ext, census, codes, orphan, twins};
+use super::{Ext, census, codes, own, twins};
 use crate::bytes::Span;
 use crate::finding::{Finding, Log, Place};
 use crate::fs::{Census, FileSystem, OpenOptions, Stray, pass};
@@ -242,9 +242,17 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
     let volume = take_nodes(volume, &roll, &mut claims, &sightings, &mut remains)?;
     let volume = leave_foreign(volume, &roll, &mut claims, &sightings, &mut remains)?;
     let astray = directories::astray(&roll, &claims, &sightings);
+    let intruding = directories::intruding(&roll, &claims, &sightings, &astray);
+    remains.trust.extend(intruding.iter().map(|nr| (*nr, Trust::Doubtful)));
     judge_contradictions(&volume, &roll, &claims, &astray, &mut remains)?;
-    let evidence =
-        directories::Evidence { volume: &volume, roll: &roll, claims: &claims, sightings: &sightings, astray };
+    let evidence = directories::Evidence {
+        volume: &volume,
+        roll: &roll,
+        claims: &claims,
+        sightings: &sightings,
+        astray,
+        intruding,
+    };
     let rebuilt = directories::rebuild(&evidence, &mut remains)?;
     if !remains.entries.contains_key(&InodeNr::ROOT) && !roll.get(InodeNr::ROOT).is_directory() {
         // Nothing is left of the root: a tree needs one all the same.
@@ -423,9 +431,7 @@ pub fn strays(
         }
         ControlFlow::Continue(())
     })?;
-    if ext.volume.geometry.inferred {
-        leave_out_orphan_file(&ext.volume, &mut strays)?;
-    }
+    leave_out_own(&ext.volume, &mut strays)?;
     let Some(remains) = ext.volume.remains() else { return Ok(strays) };
     for nr in &remains.made_up {
         if let Some(node) = ext.node(nr.node())?.filter(|node| !reached(node.id, node.kind)) {
@@ -438,13 +444,13 @@ pub fn strays(
     Ok(strays)
 }
 
-/// Without a superblock nothing says which inode is the orphan file's, but its contents.
-fn leave_out_orphan_file(volume: &Volume, strays: &mut Vec<Stray>) -> Result<(), SourceGone> {
+/// Leaves out files of the filesystem's own: where the superblock is lost or wrong, only their contents tell.
+fn leave_out_own(volume: &Volume, strays: &mut Vec<Stray>) -> Result<(), SourceGone> {
     let mut kept = Vec::new();
     for stray in std::mem::take(strays) {
         let nr = u32::try_from(stray.node.id.0).ok().and_then(|nr| volume.geometry.inode(nr));
         let is_file = nr.filter(|_| stray.node.kind == Kind::File);
-        if !is_file.map(|nr| orphan::is_file(volume, nr)).transpose()?.unwrap_or(false) {
+        if !is_file.map(|nr| own::is_own(volume, nr)).transpose()?.unwrap_or(false) {
             kept.push(stray);
         }
     }
