@@ -346,3 +346,27 @@ fn a_file_leads_to_a_directory_s_blocks() {
     assert_all_there(&tree, &out, "maps");
     assert_eq!(trusts(&out)["one"], "doubtful");
 }
+
+/// One extent of several is for another part of the file than it says: the others leave room for it alone, or for more.
+#[test]
+fn an_extent_is_out_of_order() {
+    let extents: [(&[(u32, u16)], bool); 3] = [
+        (&[(0, 3), (0x1003, 3), (6, 3)], true),
+        (&[(0, 2), (0x402, 2), (4, 2), (6, 3)], true),
+        (&[(0, 2), (0x402, 1), (4, 2), (6, 3)], false),
+    ];
+    for (extents, is_whole) in extents {
+        let scratch = Scratch::new();
+        let image = two_files(&scratch, &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum"], |_| String::new());
+        let mut root = [0xF30A, extents.len() as u16, 4, 0, 0, 0].map(u16::to_le_bytes).concat();
+        let mut at = first_block(&image, "/one") as u32;
+        for (logical, len) in extents {
+            root.extend([logical.to_le_bytes(), u32::from(*len).to_le_bytes(), at.to_le_bytes()].concat());
+            at += u32::from(*len);
+        }
+        ruin(&image, "/one", 0x28, &root);
+        let out = copied(&scratch, &image);
+        assert_eq!(fs::read(out.join("one")).unwrap() == vec![b'1'; 9000], is_whole, "{extents:?}");
+        assert_eq!(trusts(&out)["one"], "doubtful");
+    }
+}

@@ -28,8 +28,12 @@ const DEEPEST: u16 = 32;
 pub fn map(runs: &mut Runs<'_>, inode: &Inode<'_>) -> Result<(), SourceGone> {
     let seed = runs.volume.geometry.has_checksums().then(|| inode.seed(&runs.volume.geometry));
     let proved = inode.is_proved(&runs.volume.geometry);
-    let mut tree = Tree { runs, seed, proved, visited: HashSet::new() };
+    let mut tree = Tree { runs, seed, proved, visited: HashSet::new(), dropped: false };
     tree.node(&inode.raw.i_block, None, None, 0..LOGICAL_END)?;
+    let (dropped, nodes) = (tree.dropped, tree.visited.len() as u64);
+    if dropped && runs.has_holes() && runs.lacks(inode, nodes) {
+        runs.trust(Trust::Partial);
+    }
     let volume = runs.volume;
     if let Some(leaves) = volume.remains().and_then(|remains| remains.leaves.get(&inode.nr))
         && runs.mapping.trust >= Trust::Partial
@@ -88,6 +92,23 @@ fn leaf_runs(volume: &Volume, bytes: &[u8]) -> Vec<(Range<u64>, Backing)> {
     found
 }
 
+/// The blocks of the file that an extent is for.
+fn logical(extent: &Extent) -> Range<u64> {
+    let start = u64::from(extent.ee_block.get());
+    start..start + u64::from(extent.len())
+}
+
+/// True where the first of these runs is out of order and not the next ones, which follow what comes before it. Of the last
+/// two that one is which lies behind the end of the file.
+fn strays(free_from: u64, runs: &[Range<u64>], file: u64) -> bool {
+    let [one, next, rest @ ..] = runs else { return false };
+    let is_passed = match rest.first() {
+        Some(third) => third.start < one.end && third.start >= next.end,
+        None => one.start >= file,
+    };
+    next.start >= free_from && next.start < one.end && is_passed
+}
+
 /// What the extents in the inode itself say of the bytes behind `size`. Room may be kept there, but only data that a
 /// size covers is ever written; a Merkle tree (fs-verity) is an exception.
 pub fn beyond(geometry: &Geometry, inode: &Inode<'_>, size: u64) -> Beyond {
@@ -125,6 +146,8 @@ struct Tree<'t, 'v> {
     proved: bool,
     /// Blocks of the tree read so far: none is read twice, so damage can make no loop.
     visited: HashSet<BlockNr>,
+    /// An extent is for no part of the file that it can be for.
+    dropped: bool,
 }
 
 impl Tree<'_, '_> {
@@ -174,14 +197,23 @@ impl Tree<'_, '_> {
     }
 
     fn leaf(&mut self, entries: &[u8], block: Option<BlockNr>, range: Range<u64>) {
+        let extents: Vec<Extent> = entries.chunks_exact(ENTRY_SIZE).filter_map(|entry| at(entry, 0)).collect();
+        let runs: Vec<Range<u64>> = extents.iter().map(logical).collect();
         let mut free_from = range.start;
-        for extent in entries.chunks_exact(ENTRY_SIZE).filter_map(|entry| at::<Extent>(entry, 0)) {
-            let (logical, len) = (u64::from(extent.ee_block.get()), u64::from(extent.len()));
-            if len == 0 || logical < free_from || logical + len > range.end {
+        for (extent, (i, run)) in extents.iter().zip(runs.iter().enumerate()) {
+            let (mut logical, len) = (run.start, run.end - run.start);
+            let stray = strays(free_from, &runs[i..], self.runs.blocks());
+            if len == 0 || logical < free_from || run.end > range.end || stray {
                 self.note(codes::EXTENT_RANGE, block, || {
                     (format!("{len} blocks at {logical}"), format!("within {free_from} to {}", range.end - 1))
                 });
-                continue;
+                // Where the others leave room for just this one, that is its place.
+                let room = runs.get(i + 1).and_then(|next| next.start.checked_sub(free_from));
+                if !(stray || logical < free_from) || len == 0 || room != Some(len) {
+                    self.dropped |= len > 0;
+                    continue;
+                }
+                logical = free_from;
             }
             free_from = logical + len;
             match self.runs.volume.geometry.blocks_on_volume(extent.start(), len) {
@@ -204,18 +236,27 @@ impl Tree<'_, '_> {
         range: Range<u64>,
     ) -> Result<(), SourceGone> {
         let entries: Vec<ExtentIdx> = entries.chunks_exact(ENTRY_SIZE).filter_map(|entry| at(entry, 0)).collect();
+        let starts = entries.iter().map(|entry| u64::from(entry.ei_block.get()));
+        let starts: Vec<Range<u64>> = starts.map(|start| start..start + 1).collect();
+        let file = self.runs.blocks();
         let mut free_from = range.start;
         for (i, entry) in entries.iter().enumerate() {
-            let logical = u64::from(entry.ei_block.get());
-            if logical < free_from || logical >= range.end {
+            let found = starts[i].start;
+            let stray = strays(free_from, &starts[i..], file);
+            if stray || found < free_from || found >= range.end {
                 self.note(codes::EXTENT_RANGE, block, || {
-                    (format!("index at {logical}"), format!("within {free_from} to {}", range.end - 1))
+                    (format!("index at {found}"), format!("within {free_from} to {}", range.end - 1))
                 });
+            }
+            // Of one that is out of order the node itself says what it is for.
+            let logical = if stray { free_from } else { found };
+            if logical < free_from || logical >= range.end {
                 continue;
             }
-            let next = entries[i + 1..].iter().map(|next| u64::from(next.ei_block.get())).find(|next| *next > logical);
+            let mut later = (i + 1..entries.len()).filter(|at| !strays(logical + 1, &starts[*at..], file));
+            let next = later.find(|at| starts[*at].start > logical).map(|at| starts[at].start);
             let end = next.unwrap_or(range.end).min(range.end);
-            free_from = end;
+            free_from = logical + 1;
             if logical < self.runs.blocks() {
                 self.below(entry.leaf(), depth - 1, logical..end)?;
             }

@@ -194,11 +194,7 @@ impl<'v> Runs<'v> {
     /// Parts of the file that blocks of nothing but zeros cover, where pointers should be, are lost if the inode counts
     /// more blocks as its own than are mapped, with so many of pointers. Else they are holes.
     fn blank(&mut self, blank: &Spans, pointers: u64, inode: &Inode<'_>) {
-        let block = self.block_size();
-        let on_disk = self.mapping.extents.iter().filter(|extent| matches!(extent.backing, Backing::Device { .. }));
-        let mapped: u64 = on_disk.map(|extent| extent.len.next_multiple_of(block)).sum();
-        let others = pointers + u64::from(inode.raw.file_acl() != 0);
-        if inode.allocated(&self.volume.geometry) > mapped.saturating_add(others.saturating_mul(block)) {
+        if self.lacks(inode, pointers) {
             self.trust(Trust::Partial);
             return;
         }
@@ -216,6 +212,20 @@ impl<'v> Runs<'v> {
                 start = next;
             }
         }
+    }
+
+    /// True where a part of the file is mapped to nothing.
+    fn has_holes(&self) -> bool {
+        self.mapping.extents.iter().map(|extent| extent.len).sum::<u64>() < self.size
+    }
+
+    /// True where the inode counts more blocks as its own than are mapped, with so many that hold the map.
+    fn lacks(&self, inode: &Inode<'_>, of_map: u64) -> bool {
+        let block = self.block_size();
+        let on_disk = self.mapping.extents.iter().filter(|extent| matches!(extent.backing, Backing::Device { .. }));
+        let mapped: u64 = on_disk.map(|extent| extent.len.next_multiple_of(block)).sum();
+        let others = of_map + u64::from(inode.raw.file_acl() != 0);
+        inode.allocated(&self.volume.geometry) > mapped.saturating_add(others.saturating_mul(block))
     }
 
     /// Puts what another part of the map was found to say, in ascending order of the file's blocks, where something is
