@@ -225,9 +225,14 @@ impl Ext {
         if node.kind != Kind::File || !has_blocks || !inode.is_in_use() || inode.is_proved(geometry) {
             return Ok(None);
         }
-        let Some(size) = solve::size(geometry, inode) else { return Ok(None) };
+        let sizes = solve::sizes(geometry, inode);
+        if sizes.is_empty() {
+            return Ok(None);
+        }
         let (block, end) = (u64::from(geometry.block_size), map::mapped_end(&self.volume, inode)?);
-        Ok(Some(size).filter(|size| size.div_ceil(block).saturating_mul(block) == end && end > 0))
+        let fits = |size: &u64| size.div_ceil(block).saturating_mul(block) == end && end > 0;
+        let fitting: Vec<u64> = sizes.into_iter().filter(fits).collect();
+        Ok(fitting.first().copied().filter(|_| fitting.len() == 1))
     }
 
     /// True for a file of no bytes that uses blocks of its own and was not being cut: its size may be gone.

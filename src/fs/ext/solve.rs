@@ -1,7 +1,8 @@
-//! The size of a file whose inode's checksum is wrong, if nothing but the size is ruined: [`size`].
+//! The size of a file whose inode's checksum is wrong, if nothing but the size is ruined: [`sizes`].
 //!
 //! A CRC is linear: of the four bytes of the size there is exactly one value with which the checksum is right. Where that
-//! value lies in the last block that the inode maps, as one in a million does by accident, it is the size.
+//! value lies in the last block that the inode maps, as one in a million does by accident, it is the size. Half a checksum
+//! allows for thousands of values: there it is one that differs in one bit.
 
 use zerocopy::IntoBytes;
 
@@ -10,13 +11,34 @@ use super::disk::inode as disk;
 use super::geometry::Geometry;
 use super::inode::Inode;
 
-/// Where `i_size_lo` lies.
+/// Where the halves of the size lie.
 const SIZE_AT: usize = std::mem::offset_of!(disk::Inode, i_size_lo);
+const SIZE_HIGH_AT: usize = std::mem::offset_of!(disk::Inode, i_size_high);
 
-/// The size, both halves, with which the checksum of `inode` is right; `None` where it keeps only half a checksum.
-pub fn size(geometry: &Geometry, inode: &Inode<'_>) -> Option<u64> {
+/// The sizes, both halves, with which the checksum of `inode` is right: at most one where it keeps a whole one.
+pub fn sizes(geometry: &Geometry, inode: &Inode<'_>) -> Vec<u64> {
     let has_hi = inode.record.len() > disk::BASE_SIZE && inode.raw.extra_reaches(disk::CHECKSUM_HI_AT + 2);
-    let Sums { found, .. } = inode.sums(geometry).filter(|_| has_hi)?;
+    if has_hi { size(geometry, inode).into_iter().collect() } else { flipped(geometry, inode) }
+}
+
+/// Those that differ in one bit.
+fn flipped(geometry: &Geometry, inode: &Inode<'_>) -> Vec<u64> {
+    let whole = inode.sums(geometry).filter(|_| inode.record.len() >= disk::BASE_SIZE);
+    let Some(Sums { found, .. }) = whole else { return Vec::new() };
+    let size = inode.raw.size();
+    let mut record = inode.record.to_vec();
+    let mut is_right = |size: u64| {
+        for (at, half) in [(SIZE_AT, size as u32), (SIZE_HIGH_AT, (size >> 32) as u32)] {
+            record[at..at + 4].copy_from_slice(half.as_bytes());
+        }
+        inode.seed(geometry).inode_record(&record, false) == found
+    };
+    (0..u64::BITS).map(|bit| size ^ 1 << bit).filter(|size| is_right(*size)).collect()
+}
+
+/// The one with which a whole checksum is right.
+fn size(geometry: &Geometry, inode: &Inode<'_>) -> Option<u64> {
+    let Sums { found, .. } = inode.sums(geometry)?;
     let mut record = inode.record.to_vec();
     let mut with = |size: u32| {
         record.get_mut(SIZE_AT..SIZE_AT + 4)?.copy_from_slice(size.as_bytes());
