@@ -33,7 +33,7 @@ pub fn open(
 }
 
 /// Opens what is left below a filesystem of another kind: only where a copy of the superblock is in its place, and
-/// inode tables are where it says.
+/// inode tables are where it says, or in the journal.
 pub fn beneath(
     members: &Members,
     options: &OpenOptions,
@@ -44,7 +44,7 @@ pub fn beneath(
         return Ok(None);
     }
     let Some(mut before) = evidence::choose(disk, options, None, progress)? else { return Ok(None) };
-    if salvage::is_gone(disk, &before.geometry)? {
+    if !salvage::leads_to_inodes(disk, &before, progress)? {
         return Ok(None);
     }
     before.decisions.insert(0, "an older filesystem, over which another one was made".to_owned());

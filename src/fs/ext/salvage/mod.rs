@@ -51,7 +51,7 @@ pub use record::{Verdict, judge as judge_record};
 pub use remains::{Owner, Remains};
 pub use superblock::has_backup;
 pub use traces::Traces;
-pub use trial::{is_borne_out, is_gone};
+pub use trial::is_borne_out;
 
 use claims::Claims;
 use roll::Roll;
@@ -71,6 +71,9 @@ use crate::fs::{Census, FileSystem, OpenOptions, Stray, pass};
 use crate::node::{Kind, NodeId, Trust};
 use crate::progress::{Progress, Unit};
 use crate::source::{Source, SourceGone};
+
+/// Inodes that only the journal has and that make a filesystem.
+const FEWEST_IN_JOURNAL: usize = 16;
 
 /// Better evidence than `primary`, which is missing or not sound; `primary` itself where there is none. The source is
 /// searched where need be, unless a search already saw what is there.
@@ -262,6 +265,19 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
     remains.decisions = decisions(&remains, rebuilt, moved);
     ext.volume.set_remains(remains);
     Ok(())
+}
+
+/// True where what lies on a volume, or its journal, has the inodes that `evidence` speaks of.
+///
+/// # Errors
+/// When the source is gone.
+pub fn leads_to_inodes(source: &Source, evidence: &Evidence, progress: &dyn Progress) -> Result<bool, SourceGone> {
+    if !trial::is_gone(source, &evidence.geometry)? {
+        return Ok(true);
+    }
+    let volume = Volume::new(source.clone(), evidence);
+    let roll = Roll::take(&volume, progress)?;
+    Ok(older(&volume, &roll)?.is_some_and(|older| older.inodes.len() >= FEWEST_IN_JOURNAL))
 }
 
 /// What a search found, one sentence each.

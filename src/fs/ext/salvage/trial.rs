@@ -26,6 +26,8 @@ const MOST_ASKED: usize = 8;
 const FEWEST_AGREEING: usize = 3;
 /// Inodes of a table among which directories are looked for.
 const NEAR_START: u32 = 64;
+/// Bytes at the beginning of a volume that headers of other kinds, or what `mkfs` writes first, may take.
+const HEADERS: u64 = 64 << 20;
 
 /// True where a right checksum, or a look at a few places, bears out evidence that is sound in itself. Costs a healthy
 /// volume a few reads.
@@ -193,14 +195,29 @@ pub fn misleads(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone
     Ok(!tables_are_apart(geometry) || tables.right <= tables.wrong + tables.untold)
 }
 
-/// True where more inode tables are gone from where the geometry has them than are there. Those of which nothing tells
-/// whose they are, as without checksums those that have no directories, count for neither.
+/// True where more inode tables are gone from where the geometry has them than are there, also of those that are not near
+/// the beginning, where a newer filesystem or a header of another kind writes first. Those of which nothing tells whose they
+/// are, as without checksums those that have no directories, count for neither.
 ///
 /// # Errors
 /// When the source is gone.
 pub fn is_gone(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
-    let tables = Tables::spread(source, geometry)?;
-    Ok(!tables_are_apart(geometry) || tables.right <= tables.wrong)
+    if !tables_are_apart(geometry) {
+        return Ok(true);
+    }
+    let all: Vec<u32> = (0..geometry.group_count()).collect();
+    let is_behind = |nr: &u32| {
+        let table = geometry.groups[*nr as usize].inode_table;
+        table.is_some_and(|table| geometry.offset(table) >= HEADERS)
+    };
+    let behind: Vec<u32> = all.iter().copied().filter(is_behind).collect();
+    for groups in [all, behind] {
+        let tables = Tables::spread(source, geometry, &groups)?;
+        if tables.right > tables.wrong {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// True where inode tables hold something, and nothing refutes that they are where the geometry has them.
@@ -208,7 +225,8 @@ pub fn is_gone(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone>
 /// # Errors
 /// When the source is gone.
 pub fn is_unrefuted(source: &Source, geometry: &Geometry) -> Result<bool, SourceGone> {
-    let tables = Tables::spread(source, geometry)?;
+    let all: Vec<u32> = (0..geometry.group_count()).collect();
+    let tables = Tables::spread(source, geometry, &all)?;
     Ok(tables_are_apart(geometry) && tables.wrong == 0 && tables.right + tables.untold > 0)
 }
 
@@ -221,10 +239,10 @@ struct Tables {
 }
 
 impl Tables {
-    /// Of groups all over the volume: what was made over it begins at the first ones.
-    fn spread(source: &Source, geometry: &Geometry) -> Result<Self, SourceGone> {
-        let step = geometry.group_count().div_ceil(MOST_LOOKED_AT as u32).max(1) as usize;
-        Tables::count(source, geometry, (0..geometry.group_count()).step_by(step))
+    /// Of some of `groups`, evenly spread among them: what was made over them begins at the first ones.
+    fn spread(source: &Source, geometry: &Geometry, groups: &[u32]) -> Result<Self, SourceGone> {
+        let step = groups.len().div_ceil(MOST_LOOKED_AT).max(1);
+        Tables::count(source, geometry, groups.iter().copied().step_by(step))
     }
 
     /// Of the first of `groups` whose tables hold anything.
