@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Mounted, Scratch, tool};
+use common::{Mounted, Scratch, tool, tool_fed};
 use salvaging::{assert_all_there, contents, copied, first_block, header, tree, trusts, zero};
 
 /// A volume that a kernel filled with the files of `tree`, and with others that it deleted.
@@ -57,5 +57,22 @@ fn the_beginning_of_a_volume_is_gone() {
         let mut found = BTreeMap::new();
         contents(&out, &mut found);
         assert!(found.keys().all(|bytes| !bytes.starts_with(b"deleted ")), "{kind:?}");
+    }
+}
+
+/// An encrypted volume's header, or another filesystem, was put where the first inode tables were.
+#[test]
+fn something_else_was_made_over_the_inode_tables() {
+    let luks = ["luksFormat", "--batch-mode", "--type", "luks1", "--pbkdf-force-iterations", "1000"];
+    for (maker, args) in [("cryptsetup", &luks[..]), ("mkfs.exfat", &[])] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        let image = filled(&scratch, &tree, &["-t", "ext4", "-b", "1024"]);
+        let path = image.to_str().unwrap();
+        let end: &[&str] = if maker == "cryptsetup" { &[path, "-"] } else { &[path] };
+        tool_fed(maker, &[args, end].concat(), b"password");
+        let out = copied(&scratch, &image);
+        let volume = out.join("#volumes/disk.old");
+        assert_all_there(&tree, if volume.exists() { &volume } else { &out }, maker);
     }
 }
