@@ -12,8 +12,8 @@ use common::{Mounted, Scratch, tool, tool_fed};
 use salvaging::{assert_all_there, contents, copied, first_block, header, tree, trusts, zero};
 
 /// A volume that a kernel filled with the files of `tree`, and with others that it deleted.
-fn filled(scratch: &Scratch, tree: &Path, kind: &[&str]) -> PathBuf {
-    let image = scratch.sparse("image", 96 << 20);
+fn filled(scratch: &Scratch, tree: &Path, size: u64, kind: &[&str]) -> PathBuf {
+    let image = scratch.sparse("image", size);
     tool("mke2fs", &[&["-q", "-F", "-N", "4096"], kind, &[image.to_str().unwrap()]].concat());
     let mount = Mounted::writable(&image, "");
     let deleted = mount.path().join("deleted");
@@ -44,7 +44,7 @@ fn the_beginning_of_a_volume_is_gone() {
         &["-t", "ext3", "-b", "1024", "-I", "128"],
     ];
     for kind in kinds {
-        let image = filled(&scratch, &tree, kind);
+        let image = filled(&scratch, &tree, 96 << 20, kind);
         let end = (first_block(&image, "/") + 1) * header(&image, "Block size:");
         zero(&image, 0, end);
         let out = copied(&scratch, &image);
@@ -67,12 +67,43 @@ fn something_else_was_made_over_the_inode_tables() {
     for (maker, args) in [("cryptsetup", &luks[..]), ("mkfs.exfat", &[])] {
         let scratch = Scratch::new();
         let tree = tree(&scratch);
-        let image = filled(&scratch, &tree, &["-t", "ext4", "-b", "1024"]);
+        let image = filled(&scratch, &tree, 96 << 20, &["-t", "ext4", "-b", "1024"]);
         let path = image.to_str().unwrap();
         let end: &[&str] = if maker == "cryptsetup" { &[path, "-"] } else { &[path] };
         tool_fed(maker, &[args, end].concat(), b"password");
         let out = copied(&scratch, &image);
+        // What the newer one has in use, nothing tells: it is new.
+        let trusts = trusts(&out);
+        assert!(trusts.values().all(|trust| trust != "doubtful"), "{maker}");
         let volume = out.join("#volumes/disk.old");
         assert_all_there(&tree, if volume.exists() { &volume } else { &out }, maker);
+    }
+}
+
+/// A newer filesystem that is not read counts files of its own: what lay in their blocks is not the older one's any more.
+#[test]
+fn a_newer_filesystem_is_full_of_files() {
+    for maker in ["mkfs.xfs", "mkfs.btrfs"] {
+        let scratch = Scratch::new();
+        let tree = tree(&scratch);
+        // xfs is no smaller than this.
+        let image = filled(&scratch, &tree, 320 << 20, &["-t", "ext4", "-b", "1024"]);
+        tool(maker, &["-q", "-f", "-K", image.to_str().unwrap()]);
+        let mount = Mounted::writable(&image, "");
+        for i in 0..400 {
+            fs::write(mount.join(format!("new{i}")), format!("newer {i} ").repeat(40_000)).unwrap();
+        }
+        drop(mount);
+        let out = copied(&scratch, &image);
+        let trusts = trusts(&out);
+        let (mut truth, mut found) = (BTreeMap::new(), BTreeMap::new());
+        contents(&tree, &mut truth);
+        contents(&out, &mut found);
+        assert!(!found.is_empty(), "{maker}");
+        for (bytes, path) in found.iter().filter(|(bytes, _)| !bytes.is_empty() && !truth.contains_key(*bytes)) {
+            let name = path.strip_prefix(&out).unwrap().to_str().unwrap();
+            let trust = trusts.get(name).map_or("doubtful", String::as_str);
+            assert!(["doubtful", "partial"].contains(&trust), "{maker}: {name} {trust}, {} bytes", bytes.len());
+        }
     }
 }

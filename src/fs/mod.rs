@@ -93,12 +93,14 @@ pub struct Members {
     pub devices: Vec<Option<Source>>,
     /// What a search of the first one saw.
     pub lead: search::Lead,
+    /// Something newer on the same bytes holds files, too. Which bytes it wrote, nothing tells.
+    pub is_written_over: bool,
 }
 
 impl Members {
     /// A filesystem on one device.
     pub fn one(source: Source) -> Self {
-        Members { devices: vec![Some(source)], lead: search::Lead::default() }
+        Members { devices: vec![Some(source)], lead: search::Lead::default(), is_written_over: false }
     }
 
     /// The filesystem on one device that a search led to.

@@ -12,7 +12,7 @@ use crate::fs::content;
 use crate::node::{Kind, Node, Trust};
 use crate::progress::Progress;
 use crate::source::SourceGone;
-use crate::survey::{Content, Volume};
+use crate::survey::{Content, Volume, holds_files};
 use crate::tree::ROOT;
 use crate::volume::signature::{Role, Signature};
 
@@ -67,19 +67,11 @@ fn is_empty_over_older(server: &Server, index: usize) -> Result<bool, SourceGone
     if server.volume(index).is_older || !server.disk.volumes.iter().any(lies_over) {
         return Ok(false);
     }
-    let fs = match &server.volume(index).content {
-        Content::FileSystem(fs) => fs,
-        Content::Known(known) => return Ok(known.is_empty),
-        _ => return Ok(false),
-    };
-    let Some(root) = fs.node(fs.root())? else { return Ok(false) };
-    let mut is_empty = true;
-    fs.entries(&root, &mut |entry| {
-        // What mke2fs makes itself.
-        is_empty &= entry.name == b"lost+found";
-        if is_empty { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    Ok(is_empty)
+    match &server.volume(index).content {
+        Content::FileSystem(fs) => Ok(fs.node(fs.root())?.is_some() && !holds_files(&**fs)?),
+        Content::Known(known) => Ok(known.is_empty),
+        _ => Ok(false),
+    }
 }
 
 /// True also for what is not read: the root may be there.

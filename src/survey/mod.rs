@@ -12,6 +12,7 @@ mod search;
 
 pub use former::DISK as FORMER_DISK;
 pub use mounted::{Mounted, mounted};
+pub use older::holds_files;
 pub use open::{OpenError, Opened, SourceOptions, open_source};
 
 use std::path::Path;

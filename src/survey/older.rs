@@ -1,5 +1,6 @@
 //! What was on a volume before another filesystem was made over it.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{Content, SurveyOptions, Volume};
@@ -70,11 +71,31 @@ fn beneath(
     {
         source = Arc::new(Unreadable::new(source, known.written.clone()));
     }
+    let is_written_over = match &volume.content {
+        Content::Known(known) => known.is_used,
+        Content::FileSystem(fs) => holds_files(&**fs)?,
+        _ => false,
+    };
+    let members = Members { is_written_over, ..Members::one(source) };
     let is_asked = options.only.is_empty() || options.only.contains(&volume.name);
     for other in DRIVERS.iter().filter(|other| is_asked && driver.is_none_or(|driver| driver.name != other.name)) {
-        if let Some(fs) = (other.beneath)(&Members::one(source.clone()), &options.open, progress)? {
+        if let Some(fs) = (other.beneath)(&members, &options.open, progress)? {
             return Ok(Some(fs));
         }
     }
     Ok(None)
+}
+
+/// True where a filesystem has anything in its root directory that `mkfs` did not put there.
+///
+/// # Errors
+/// When the source is gone.
+pub fn holds_files(fs: &dyn FileSystem) -> Result<bool, SourceGone> {
+    let Some(root) = fs.node(fs.root())? else { return Ok(false) };
+    let mut found = false;
+    fs.entries(&root, &mut |entry| {
+        found |= entry.name != b"lost+found";
+        if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(found)
 }

@@ -11,7 +11,7 @@ use super::recover::{Recovered, recover};
 use super::salvage::Traces;
 use super::volume::Volume;
 use super::{Ext, codes, orphan, salvage};
-use crate::bytes::Spans;
+use crate::bytes::{Span, Spans};
 use crate::finding::{Finding, Log, Place};
 use crate::fs::{FileSystem, JournalState, Members, OpenOptions};
 use crate::progress::Progress;
@@ -47,9 +47,14 @@ pub fn beneath(
     if !salvage::leads_to_inodes(disk, &before, progress)? {
         return Ok(None);
     }
-    before.decisions.insert(0, "an older filesystem, over which another one was made".to_owned());
+    let over = "an older filesystem, over which another one was made".to_owned();
+    let unknown = if members.is_written_over { "; what that one has written since, nothing tells" } else { "" };
+    before.decisions.insert(0, over + unknown);
     let recovered = replay(disk, &before, None, options)?;
-    let ext = build(disk, (before, None), recovered, options, progress)?;
+    let mut ext = build(disk, (before, None), recovered, options, progress)?;
+    if members.is_written_over {
+        ext.volume.overwritten(&Spans::from_iter([Span::new(0, disk.len())]));
+    }
     Ok(Some(Arc::new(ext)))
 }
 

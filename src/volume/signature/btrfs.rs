@@ -13,6 +13,9 @@ const ADVICE: &[&str] = &[
 /// Where the superblock and its copies stand.
 const PLACES: [u64; 3] = [64 << 10, 64 << 20, 256 << 30];
 
+/// Bytes in use beyond which there is more than the trees that `mkfs.btrfs` makes, of which it keeps two copies at most.
+const EMPTY: u64 = 1 << 20;
+
 pub(super) fn probe(source: &Source) -> Result<Option<Signature>, SourceGone> {
     for at in PLACES {
         let is_ours = |sb: &Vec<u8>| sb[64..72] == *b"_BHRfS_M" && le64(sb, 48) == Some(at);
@@ -28,6 +31,9 @@ fn read(sb: &[u8], at: u64) -> Signature {
     found.uuid = uuid(&sb[32..48]);
     found.label = label(&sb[0x12b..0x22b]);
     found.size = le64(sb, 0x70);
+    if let Some(used) = le64(sb, 0x78) {
+        (found.is_empty, found.is_used) = (used <= EMPTY, used > EMPTY);
+    }
     if let Some(devices) = le64(sb, 0x88).filter(|devices| *devices != 1) {
         found.facts.push(("devices", devices.to_string()));
     }

@@ -70,6 +70,9 @@ pub struct Signature {
     /// Its header counts no files, as after it was made.
     #[serde(skip)]
     pub is_empty: bool,
+    /// Its header counts some.
+    #[serde(skip)]
+    pub is_used: bool,
     /// Commands to try next, with `DEVICE` for the volume as a device, `IMAGE` for the file; none of them writes to it.
     pub advice: &'static [&'static str],
 }
@@ -96,6 +99,7 @@ impl Signature {
             inside: Vec::new(),
             written: Spans::new(),
             is_empty: false,
+            is_used: false,
             advice,
         }
     }

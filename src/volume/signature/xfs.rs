@@ -25,7 +25,8 @@ pub(super) fn probe(source: &Source) -> Result<Option<Signature>, SourceGone> {
     found.label = label(&sb[108..120]);
     found.facts.push(("version", (be16(&sb, 100).unwrap_or(0) & 0xf).to_string()));
     found.written = written(&sb, block_size).unwrap_or_default();
-    found.is_empty = is_empty(&sb).unwrap_or_default();
+    found.is_empty = is_empty(&sb) == Some(true);
+    found.is_used = is_empty(&sb) == Some(false);
     if be64(&sb, 48) == Some(0) {
         found.facts.push(("log", "on another device".into()));
     }
