@@ -372,3 +372,27 @@ fn an_extent_is_out_of_order() {
         assert_eq!(trusts(&out)["one"], "doubtful");
     }
 }
+
+/// The blocks of pointers of a directory and a file have changed places: names behind the first ones are found all the
+/// same.
+#[test]
+fn a_file_leads_to_most_of_a_directory_s_blocks() {
+    let scratch = Scratch::new();
+    let tree = tree(&scratch);
+    for i in 0..400 {
+        let name = format!("large/another name that is so long that it takes room, number {i:04}");
+        fs::create_dir_all(tree.join("large")).unwrap();
+        fs::write(tree.join(name), format!("contents of large file {i}")).unwrap();
+    }
+    fs::write(tree.join("one"), vec![b'1'; 40_000]).unwrap();
+    let image = volume(&scratch, &tree, &["-t", "ext2", "-b", "1024", "-N", "2000"]);
+    let bytes = fs::read(&image).unwrap();
+    let pointers = |name: &str| bytes[inode_at(&image, name) as usize + 0x28 + 12 * 4..][..4].to_vec();
+    let (one, large) = (pointers("/one"), pointers("/large"));
+    ruin(&image, "/one", 0x28 + 12 * 4, &large);
+    ruin(&image, "/large", 0x28 + 12 * 4, &one);
+    let out = copied(&scratch, &image);
+    fs::remove_file(tree.join("one")).unwrap();
+    assert_all_there(&tree, &out, "pointers");
+    assert_eq!(trusts(&out)["one"], "doubtful");
+}

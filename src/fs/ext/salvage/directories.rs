@@ -97,6 +97,9 @@ impl<'e> Search<'e> {
             let foreign = evidence.volume.remains().into_iter().flat_map(|remains| &remains.foreign);
             broken.extend(foreign.map(|(nr, _)| nr.0));
         }
+        if !evidence.intruding.is_empty() {
+            broken.extend(strayed(evidence)?);
+        }
         Ok(Search {
             evidence,
             found: BTreeMap::new(),
@@ -459,8 +462,14 @@ pub fn astray(roll: &Roll, claims: &Claims, sightings: &[Sighting]) -> BTreeSet<
     named.difference(&mapped).copied().chain(others).collect()
 }
 
+/// Directory blocks from which on a file that has them for a quarter of its blocks is none.
+const FEWEST_INTRUDED: u64 = 4;
+/// Blocks of a directory of which most have to be blocks of names.
+const FEWEST_OWN: u64 = 4;
+
 /// Files that no checksum proves, in whose blocks a directory that leads astray begins, and of which most blocks are
-/// directories': a node of a map lies in another's place. A file may hold an image of a disk, but not of its own.
+/// directories', or that have many such: a node of a map lies in another's place. A file may hold an image of a disk, but
+/// little of it is directories.
 pub fn intruding(roll: &Roll, claims: &Claims, sightings: &[Sighting], astray: &BTreeSet<u32>) -> BTreeSet<InodeNr> {
     let mut seen: BTreeMap<InodeNr, u64> = BTreeMap::new();
     let mut leading = BTreeSet::new();
@@ -472,9 +481,30 @@ pub fn intruding(roll: &Roll, claims: &Claims, sightings: &[Sighting], astray: &
             }
         }
     }
-    let counts = claims.counts(&leading);
+    let many: BTreeSet<InodeNr> =
+        seen.iter().filter(|(_, seen)| **seen >= FEWEST_INTRUDED).map(|(nr, _)| *nr).collect();
+    let counts = claims.counts(&leading.union(&many).copied().collect());
     leading.retain(|nr| seen[nr] * 2 > counts[nr]);
+    leading.extend(many.into_iter().filter(|nr| seen[nr] * 4 > counts[nr]));
     leading
+}
+
+/// Directories in use most of whose blocks are no directory's: their maps lead elsewhere, in part.
+fn strayed(evidence: &Evidence<'_>) -> Result<BTreeSet<u32>, SourceGone> {
+    let mut own: BTreeMap<InodeNr, u64> = BTreeMap::new();
+    for sighting in evidence.sightings.iter().filter(|it| it.what.is_of_directory()) {
+        evidence.claims.owners(sighting.block).for_each(|nr| *own.entry(nr).or_default() += 1);
+    }
+    let mut strayed = BTreeSet::new();
+    let (geometry, mut inodes) = (&evidence.volume.geometry, evidence.volume.inodes());
+    for (nr, _) in evidence.roll.iter().filter(|(_, known)| known.is_directory() && !known.proved) {
+        let Some(inode) = inodes.read(nr)? else { continue };
+        let blocks = inode.size(geometry) / u64::from(geometry.block_size);
+        if blocks >= FEWEST_OWN && own.get(&nr).is_none_or(|own| own * 2 < blocks) {
+            strayed.insert(nr.0);
+        }
+    }
+    Ok(strayed)
 }
 
 /// The record of a directory of which only the blocks are left: for nobody's eyes but the owner's, as nothing is known
