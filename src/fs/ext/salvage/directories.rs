@@ -24,8 +24,8 @@ use super::super::volume::Volume;
 use super::claims::Claims;
 use super::remains::Remains;
 use super::roll::{Known, Roll, State};
-use super::sighting::{Sighting, What};
-use super::{generation, leaves};
+use super::sighting::{self, Sighting, What};
+use super::{generation, leaves, mend};
 use crate::node::{Entry, Kind, Trust};
 use crate::source::SourceGone;
 
@@ -97,7 +97,7 @@ impl<'e> Search<'e> {
             let foreign = evidence.volume.remains().into_iter().flat_map(|remains| &remains.foreign);
             broken.extend(foreign.map(|(nr, _)| nr.0));
         }
-        if !evidence.intruding.is_empty() {
+        if !evidence.volume.geometry.has_checksums() {
             broken.extend(strayed(evidence)?);
         }
         Ok(Search {
@@ -284,7 +284,7 @@ impl<'e> Search<'e> {
         let geometry = &self.evidence.volume.geometry;
         let Some(bytes) = self.evidence.volume.block(nr)? else { return Ok(Vec::new()) };
         let format = block::Format::new(geometry, false);
-        let bytes = if super::sighting::dot(&bytes).is_some() && dir::is_root(&bytes) { &bytes[..24] } else { &bytes };
+        let bytes = if sighting::dot(&bytes).is_some() && dir::is_root(&bytes) { &bytes[..24] } else { &bytes };
         let mut entries = Vec::new();
         let _ = block::scan(bytes, &format, &mut |found| {
             entries.extend(dir::entry(found, Trust::Renamed));
@@ -489,7 +489,7 @@ pub fn intruding(roll: &Roll, claims: &Claims, sightings: &[Sighting], astray: &
     leading
 }
 
-/// Directories in use most of whose blocks are no directory's: their maps lead elsewhere, in part.
+/// Directories in use most of whose blocks are no blocks of names: their maps lead elsewhere, in part.
 fn strayed(evidence: &Evidence<'_>) -> Result<BTreeSet<u32>, SourceGone> {
     let mut own: BTreeMap<InodeNr, u64> = BTreeMap::new();
     for sighting in evidence.sightings.iter().filter(|it| it.what.is_of_directory()) {
@@ -500,7 +500,16 @@ fn strayed(evidence: &Evidence<'_>) -> Result<BTreeSet<u32>, SourceGone> {
     for (nr, _) in evidence.roll.iter().filter(|(_, known)| known.is_directory() && !known.proved) {
         let Some(inode) = inodes.read(nr)? else { continue };
         let blocks = inode.size(geometry) / u64::from(geometry.block_size);
-        if blocks >= FEWEST_OWN && own.get(&nr).is_none_or(|own| own * 2 < blocks) {
+        if blocks < FEWEST_OWN || own.get(&nr).is_some_and(|own| own * 2 >= blocks) {
+            continue;
+        }
+        // Those of which all names were removed are seen only now.
+        let mut right = 0;
+        for (_, block) in mend::mapped(evidence.volume, nr, &inode.record, inode.size(geometry))? {
+            let bytes = evidence.volume.block(block)?;
+            right += u64::from(bytes.is_some_and(|bytes| sighting::is_filled(geometry, &bytes)));
+        }
+        if right * 2 < blocks {
             strayed.insert(nr.0);
         }
     }

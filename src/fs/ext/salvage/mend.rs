@@ -199,9 +199,10 @@ fn sized(volume: &Volume, nr: InodeNr, record: Vec<u8>, blocks: &HashSet<BlockNr
     let all = mapped(volume, nr, &record, u64::MAX)?;
     let end = all.iter().rev().find(|(_, at)| blocks.contains(at)).map_or(block, |(logical, _)| (logical + 1) * block);
     let most = all.last().map_or(block, |(logical, _)| (logical + 1) * block);
-    // Where a part of the map is lost, the size alone says how much there was.
+    // Where a part of the map is lost, or leads elsewhere, the size alone says how much there was, and the number of blocks.
     let is_lossy = map::map(volume, &Inode::decode(nr, &record), size)?.trust >= Trust::Partial;
-    if size >= end && (size <= most || is_lossy) && size.is_multiple_of(block) {
+    let is_counted = size <= Inode::decode(nr, &record).allocated(&volume.geometry);
+    if size >= end && (size <= most || is_lossy || is_counted) && size.is_multiple_of(block) {
         return Ok(record);
     }
     inode.i_size_lo.set(end as u32);
