@@ -306,10 +306,27 @@ fn list(fs: &dyn FileSystem, node: Option<Node>) -> Result<Option<Listed>, Sourc
         entries.push(Short { id: entry.id, kind: entry.kind, trust: entry.trust, name_len: entry.name.len() });
         ControlFlow::Continue(())
     })?;
+    if judged.trust > Trust::Intact {
+        (entries, names) = without_repeats(entries, &names);
+    }
     ask_for_kinds(fs, &mut entries)?;
     let mut log = Log::new();
     log.extend(judged.findings);
     Ok(Some(Listed { entries, names, log, trust: judged.trust.max(node.trust), parent: fs.parent(&node)? }))
+}
+
+/// The entries without those that say the same again, as an older copy of one block does of what has moved to another.
+fn without_repeats(entries: Vec<Short>, names: &[u8]) -> (Vec<Short>, Vec<u8>) {
+    let (mut said, mut kept, mut left) = (HashSet::new(), Vec::with_capacity(entries.len()), names);
+    let mut kept_names = Vec::with_capacity(names.len());
+    for entry in entries {
+        let name = left.split_off(..entry.name_len).unwrap_or_default();
+        if said.insert((entry.id, name)) {
+            kept_names.extend_from_slice(name);
+            kept.push(entry);
+        }
+    }
+    (kept, kept_names)
 }
 
 /// Fills in the kinds that the entries do not record, from the nodes.

@@ -426,3 +426,10 @@ fn deleted_directories_lead_to_what_was_in_them() {
                     home/joe 20 journal\nhome/joe/f 21 journal";
     assert_eq!(listing, expected);
 }
+
+/// A damaged directory whose blocks name a node twice by one name names it once; another node of that name stands beside.
+#[test]
+fn what_a_damaged_directory_says_twice_is_listed_once() {
+    let fs = Memory::new().file(11).file(12).entry(2, "a", 11).entry(2, "a", 11).entry(2, "a", 12).damaged(2);
+    assert_eq!(fs.listing(), "a 11 doubtful\na#12 12 doubtful");
+}
