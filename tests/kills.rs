@@ -140,12 +140,14 @@ fn written(child: &Child) -> u64 {
 /// True if a process ended; it is not waited for, so that what it wrote can still be asked.
 fn is_over(child: &Child) -> bool {
     let told = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
-    told.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z'))
+    // Of one that was waited for, nothing is told.
+    told.is_empty() || told.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
 }
 
-/// Waits until the moment of the next disturbance: so many bytes, or so long, after the last. False if the copy ended.
+/// Waits until the moment of the next disturbance: so many bytes, or over a line so long, after the last. False if the copy
+/// ended.
 fn until_next(dice: &mut Dice, step: u64, sent: &Sent<'_>, child: &Child) -> bool {
-    let by_time = dice.below(3) == 0;
+    let by_time = sent.proxy.is_some() && dice.below(3) == 0;
     let (bytes, time) = (dice.below(2 * step), Duration::from_millis(dice.below(900)));
     let (began, from) = (Instant::now(), sent.now(child));
     loop {
