@@ -9,6 +9,7 @@
 //! `salvage`'s to find; the reader asks it at the seams that module names.
 
 pub mod codes;
+mod crc;
 
 mod census;
 mod changes;
@@ -35,6 +36,7 @@ mod sniff;
 mod solve;
 mod tables;
 mod twins;
+mod unflipped;
 mod volume;
 mod xattr;
 

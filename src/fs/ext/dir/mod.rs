@@ -21,7 +21,7 @@ use super::inode::{Inode, Layout};
 use super::map;
 use super::number::{BlockNr, InodeNr};
 use super::volume::Volume;
-use super::xattr;
+use super::{unflipped, xattr};
 use crate::bytes::{Buffer, Span, Spans, le32};
 use crate::finding::{Code, Finding, Place};
 use crate::node::{Backing, Entry, Judged, Kind, NodeId, Trust};
@@ -228,13 +228,13 @@ impl<'v> Listing<'v> {
             self.trust(Trust::Partial);
             return ControlFlow::Continue(());
         }
-        if better.is_some() {
-            self.trust(Trust::Journal);
+        if let Some((_, trust)) = better {
+            self.trust(trust);
         } else if !readable {
             self.trust(Trust::Partial);
             self.note(codes::DIR_UNREADABLE, nr, Default::default);
         }
-        let bytes = better.as_deref().unwrap_or(bytes);
+        let bytes = better.as_ref().map_or(bytes, |(better, _)| &**better);
         let root = first && self.indexed && is_root(bytes);
         let trust = self.prove(nr, bytes, root);
         // The tree's root has nothing but `.` and `..` before the tree.
@@ -242,15 +242,26 @@ impl<'v> Listing<'v> {
         if root { self.root(bytes, trust, take) } else { self.entries(bytes, Some(nr), trust, take) }
     }
 
-    /// An older version of a block that is refuted or unreadable, if a checksum proves it. Without checksums there are only
-    /// older versions of blocks that hold no entries any more.
-    fn better(&self, nr: BlockNr, bytes: &[u8], first: bool, readable: bool) -> Option<Arc<[u8]>> {
+    /// A better version of a block that is refuted or unreadable, and how far it can be trusted: an older one that a checksum
+    /// proves, or what it was before one bit flipped. Without checksums there are only older versions of blocks that hold no
+    /// entries any more.
+    fn better(&self, nr: BlockNr, bytes: &[u8], first: bool, readable: bool) -> Option<(Arc<[u8]>, Trust)> {
         self.volume.remains()?;
         let Some(seed) = self.seed else {
-            return self.volume.older_block(nr, |bytes| !first || itself(bytes) == Some(self.nr.0));
+            let older = self.volume.older_block(nr, |bytes| !first || itself(bytes) == Some(self.nr.0));
+            return older.map(|older| (older, Trust::Journal));
         };
-        let proves = |bytes: &[u8]| sums(seed, bytes, first && self.indexed && is_root(bytes)).is_some_and(Sums::agree);
-        if readable && proves(bytes) { None } else { self.volume.older_block(nr, proves) }
+        let is_root = |bytes: &[u8]| first && self.indexed && is_root(bytes);
+        let proves = |bytes: &[u8]| sums(seed, bytes, is_root(bytes)).is_some_and(Sums::agree);
+        if readable && proves(bytes) {
+            return None;
+        }
+        let older = self.volume.older_block(nr, proves);
+        older.map(|older| (older, Trust::Journal)).or_else(|| {
+            let before = unflipped::leaf_block(seed, bytes).filter(|before| readable && !is_root(before))?;
+            let (verdict, _) = block::scan(&before, &self.format, &mut |_| ControlFlow::Continue(()));
+            verdict.bad.is_empty().then(|| (before.into(), Trust::Unproven))
+        })
     }
 
     /// `.` and `..` of a tree's root, whatever lengths they claim.

@@ -14,6 +14,7 @@ use crate::fs::ext::geometry::Geometry;
 use crate::fs::ext::inode::{Inode, Layout};
 use crate::fs::ext::number::BlockNr;
 use crate::fs::ext::salvage::Owner;
+use crate::fs::ext::unflipped;
 use crate::fs::ext::volume::Volume;
 use crate::node::{Backing, Trust};
 use crate::source::SourceGone;
@@ -274,7 +275,7 @@ impl Tree<'_, '_> {
             return Ok(());
         };
         let on_disk = volume.block(block)?;
-        let Some(bytes) = self.older(block, depth, on_disk.as_deref()).or(on_disk) else {
+        let Some(bytes) = self.better(block, depth, on_disk.as_deref()).or(on_disk) else {
             self.note(codes::MAP_UNREADABLE, Some(block), Default::default);
             self.lose(range);
             return Ok(());
@@ -294,27 +295,30 @@ impl Tree<'_, '_> {
         self.node(&bytes, Some(block), Some(depth), range)
     }
 
-    /// An older version of a node that is refuted or unreadable, if a checksum proves it. Without checksums there are only
-    /// older versions of blocks that are no nodes any more.
-    fn older(&mut self, nr: BlockNr, depth: u16, on_disk: Option<&[u8]>) -> Option<Arc<[u8]>> {
+    /// A better version of a node that is refuted or unreadable: an older one that a checksum proves, or what it was before
+    /// one bit flipped. Without checksums there are only older versions of blocks that are no nodes any more.
+    fn better(&mut self, nr: BlockNr, depth: u16, on_disk: Option<&[u8]>) -> Option<Arc<[u8]>> {
         let volume = self.runs.volume;
-        let older = match self.seed {
+        volume.remains()?;
+        let (better, trust) = match self.seed {
             Some(seed) => {
                 let proves = |bytes: &[u8]| seed.extent_block(bytes).is_some_and(Sums::agree);
                 if on_disk.is_some_and(proves) {
                     return None;
                 }
-                volume.older_block(nr, proves)
+                match volume.older_block(nr, proves) {
+                    Some(older) => (older, Trust::Journal),
+                    None => (unflipped::extent_block(seed, on_disk?)?.into(), Trust::Unproven),
+                }
             }
-            None => volume.older_block(nr, |bytes| {
-                at::<ExtentHeader>(bytes, 0)
-                    .is_some_and(|head| head.eh_magic.get() == MAGIC && head.eh_depth.get() == depth)
-            }),
+            None => {
+                let is_node = |head: ExtentHeader| head.eh_magic.get() == MAGIC && head.eh_depth.get() == depth;
+                let older = volume.older_block(nr, |bytes| at::<ExtentHeader>(bytes, 0).is_some_and(is_node))?;
+                (older, Trust::Journal)
+            }
         };
-        if older.is_some() {
-            self.runs.trust(Trust::Journal);
-        }
-        older
+        self.runs.trust(trust);
+        Some(better)
     }
 
     /// True where a search showed whose node a block is that the checksum denies to be this inode's. What begins this

@@ -6,53 +6,12 @@
 //! inode's own number, and the number gives the generation.
 
 use super::super::checksum::Seed;
+use super::super::crc::rewind;
 use super::super::disk::dirent::{DX_ROOT_COUNT_AT, DirEntryTail, DxCountLimit, DxEntry, DxTail};
 use super::super::disk::extent::{ExtentHeader, tail_at};
 use super::super::disk::{at, inode};
 use super::super::number::InodeNr;
 use crate::bytes::{le16, le32};
-
-/// The reflected polynomial of crc32c.
-const POLYNOMIAL: u32 = 0x82F6_3B78;
-
-/// For each byte, the register that a register with that lowest byte is stepped with.
-const FORWARD: [u32; 256] = forward();
-
-/// For each byte, the index of the one [`FORWARD`] entry whose highest byte it is.
-const BACKWARD: [u8; 256] = backward();
-
-const fn forward() -> [u32; 256] {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let (mut register, mut bit) = (byte as u32, 0);
-        while bit < 8 {
-            register = if register & 1 == 1 { register >> 1 ^ POLYNOMIAL } else { register >> 1 };
-            bit += 1;
-        }
-        table[byte] = register;
-        byte += 1;
-    }
-    table
-}
-
-const fn backward() -> [u8; 256] {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[(FORWARD[byte] >> 24) as usize] = byte as u8;
-        byte += 1;
-    }
-    table
-}
-
-/// The register before `bytes` were run through it, given the one after.
-fn rewind(after: u32, bytes: &[u8]) -> u32 {
-    bytes.iter().rev().fold(after, |register, &byte| {
-        let index = BACKWARD[(register >> 24) as usize];
-        (register ^ FORWARD[usize::from(index)]) << 8 | u32::from(index ^ byte)
-    })
-}
 
 /// The seed of the directory that a leaf block with a tail belongs to, if its checksum is right.
 pub fn of_leaf(block: &[u8]) -> Option<Seed> {

@@ -54,7 +54,7 @@ pub use traces::Traces;
 pub use trial::is_borne_out;
 
 use claims::Claims;
-use roll::Roll;
+use roll::{Roll, State};
 use sighting::Sighting;
 
 use super::disk::superblock::GOOD_OLD_FIRST_INO;
@@ -64,7 +64,7 @@ use super::geometry::{Copy, Geometry};
 use super::number::{BlockNr, InodeNr};
 use super::recover::{self, Located};
 use super::volume::Volume;
-use super::{Ext, census, codes, own, twins};
+use super::{Ext, census, codes, own, twins, unflipped};
 use crate::bytes::Span;
 use crate::finding::{Finding, Log, Place};
 use crate::fs::{Census, FileSystem, OpenOptions, Stray, pass};
@@ -234,6 +234,7 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
         None => ext.volume.with(Remains::default()),
     };
     let volume = take_misplaced(volume, &roll, &mut remains);
+    let (volume, flips) = take_unflipped(volume, &roll, &mut remains)?;
     let mut roll = Roll::take(&volume, progress)?;
     let mut claims = Claims::take(&volume, &roll, progress)?;
     let sightings = search(&volume, progress)?;
@@ -262,7 +263,7 @@ pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
         remains.inodes.insert(InodeNr::ROOT, directories::record(volume.geometry.inode_size as usize));
         remains.trust.insert(InodeNr::ROOT, Trust::Renamed);
     }
-    remains.decisions = decisions(&remains, rebuilt, moved);
+    remains.decisions = decisions(&remains, rebuilt, moved, flips);
     ext.volume.set_remains(remains);
     Ok(())
 }
@@ -281,12 +282,13 @@ pub fn leads_to_inodes(source: &Source, evidence: &Evidence, progress: &dyn Prog
 }
 
 /// What a search found, one sentence each.
-fn decisions(remains: &Remains, rebuilt: usize, moved: usize) -> Vec<String> {
+fn decisions(remains: &Remains, rebuilt: usize, moved: usize, flips: usize) -> Vec<String> {
     let of = |trust: Trust| remains.trust.values().filter(|it| **it == trust).count();
     let root =
         remains.inodes.contains_key(&InodeNr::ROOT) && remains.trust.get(&InodeNr::ROOT) == Some(&Trust::Renamed);
     let found = [
         (of(Trust::Journal), "inodes are damaged; older copies of them in the journal are used"),
+        (flips, "inodes have one flipped bit, which their checksums tell"),
         (moved, "inodes lie in others' places, as the blocks of directories among them tell, or are lost by that"),
         (rebuilt, "directories are put together again from blocks found by their contents"),
         (remains.made_up.len(), "of them have no known inode"),
@@ -307,6 +309,29 @@ fn take_misplaced(volume: Volume, roll: &Roll, remains: &mut Remains) -> Volume 
         }
     }
     if remains.inodes.len() == before && roll.misplaced.is_empty() { volume } else { volume.with(remains.clone()) }
+}
+
+/// Takes records of which one bit flipped as they were, where nothing better is known. Returns how many there are.
+fn take_unflipped(volume: Volume, roll: &Roll, remains: &mut Remains) -> Result<(Volume, usize), SourceGone> {
+    let mut inodes = volume.inodes();
+    let mut found = Vec::new();
+    for (nr, known) in roll.iter() {
+        let is_wanted = !known.proved && !matches!(known.state, State::Unreadable | State::Blank);
+        if !is_wanted || !volume.geometry.has_checksums() || remains.inodes.contains_key(&nr) {
+            continue;
+        }
+        if let Some(inode) = inodes.read(nr)? {
+            found.extend(unflipped::inode(&volume.geometry, &inode).map(|record| (nr, Arc::from(record))));
+        }
+    }
+    drop(inodes);
+    if found.is_empty() {
+        return Ok((volume, 0));
+    }
+    let count = found.len();
+    remains.trust.extend(found.iter().map(|(nr, _)| (*nr, Trust::Unproven)));
+    remains.inodes.extend(found);
+    Ok((volume.with(remains.clone()), count))
 }
 
 /// Takes better records for those on the disk, trusted so far.
