@@ -128,7 +128,8 @@ fn a_quota_ends_the_run_and_more_of_it_lets_it_go_on() {
     for (to, container, settings) in
         [("swift://full/x", "full", swift.login()), ("s3://tight/x", "tight", swift.keys())]
     {
-        swift.container(container, "4000000");
+        // Less than one file: what the container holds already Swift may remember from a minute ago.
+        swift.container(container, "200000");
         let full = case.copy(to, &settings);
         says(&full, 1, &["the destination is full"]);
         swift.container(container, "400000000");
