@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_flipped_bit_is_found_wherever_it_is() {
-        let bytes: Vec<u8> = (0..1012u32).map(|i| (i * 37 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..1012u32).map(|i| ((i * 37) >> 3) as u8).collect();
         let right = crc32c(0x1234_5678, &bytes);
         for (byte, bit) in [(0, 1), (1, 128), (500, 16), (1011, 2)] {
             let mut other = bytes.clone();
