@@ -379,40 +379,53 @@ fn what_has_too_long_a_name_or_path_goes_to_another_place_and_is_whole() {
     }
 }
 
+/// How many uploads of parts are noted in a store.
+fn noted(remote: &str) -> usize {
+    run(rclone().args(["lsf", &format!("{remote}/.offmount/uploads")]), b"").text().lines().count()
+}
+
+fn until_an_upload_is_begun(child: &mut std::process::Child, remote: &str) {
+    let began = std::time::Instant::now();
+    while noted(remote) == 0 {
+        assert!(child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60), "no upload is begun");
+    }
+}
+
+/// The S3 interface of Swift, for `body`: its settings, and its name for rclone.
+fn with_s3_of_swift(body: impl Fn(&[(&str, &str)], &str)) {
+    let endpoint = format!("http://127.0.0.1:{}", swift_port());
+    let keys =
+        [("AWS_ENDPOINT_URL", &*endpoint), ("AWS_ACCESS_KEY_ID", "test:tester"), ("AWS_SECRET_ACCESS_KEY", "testing")];
+    let options = "provider=Other,access_key_id='test:tester',secret_access_key=testing,force_path_style=true";
+    body(&keys, &format!(":s3,{options},endpoint='{endpoint}':"));
+}
+
 /// Kills a copy once its large file is on its way, and loses all that this machine knew of it.
 fn run_that_never_comes_back(case: &Case, to: &str, remote: &str, settings: &[(&str, &str)]) {
     let mut slow = case.copy(to, settings);
     let mut child = spawn(slow.args(["--bwlimit", "6MiB", "--exclude", "sparse"]));
-    let noted = || run(rclone().args(["lsf", &format!("{remote}/.offmount/uploads")]), b"").text().lines().count();
-    let began = std::time::Instant::now();
-    while noted() == 0 {
-        assert!(child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60), "no upload is begun");
-    }
+    until_an_upload_is_begun(&mut child, remote);
     // Long enough for a part to arrive.
     std::thread::sleep(Duration::from_secs(3));
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(noted() > 0, "it was over before it could be killed");
+    assert!(noted(remote) > 0, "it was over before it could be killed");
     fs::remove_dir_all(case.scratch.join("state")).unwrap();
     let mut without = case.copy(to, settings);
     // Nothing else that goes in parts: those of whole files stay.
     run(without.args(["--exclude", "big", "--exclude", "again", "--exclude", "sparse"]), b"").exits(0);
-    assert_eq!(noted(), 0);
+    assert_eq!(noted(remote), 0);
 }
 
 #[test]
 fn what_a_run_sent_that_never_comes_back_is_forgotten_by_the_next() {
     let (case, (auth, swift)) = (Case::new(), swift_login());
-    let endpoint = format!("http://127.0.0.1:{}", swift_port());
-    let keys =
-        [("AWS_ENDPOINT_URL", &*endpoint), ("AWS_ACCESS_KEY_ID", "test:tester"), ("AWS_SECRET_ACCESS_KEY", "testing")];
-    let s3 = format!(
-        ":s3,provider=Other,access_key_id='test:tester',secret_access_key=testing,endpoint='{endpoint}',force_path_style=true:"
-    );
-    run(rclone().args(["mkdir", &format!("{s3}left")]), b"").exits(0);
-    run_that_never_comes_back(&case, "s3://left/x", &format!("{s3}left/x"), &keys);
-    let left = run(rclone().args(["backend", "list-multipart-uploads", &format!("{s3}left")]), b"").exits(0);
-    assert!(!left.text().contains("UploadId"), "{left:?}");
+    with_s3_of_swift(|keys, s3| {
+        run(rclone().args(["mkdir", &format!("{s3}left")]), b"").exits(0);
+        run_that_never_comes_back(&case, "s3://left/x", &format!("{s3}left/x"), keys);
+        let left = run(rclone().args(["backend", "list-multipart-uploads", &format!("{s3}left")]), b"").exits(0);
+        assert!(!left.text().contains("UploadId"), "{left:?}");
+    });
 
     let settings = [("ST_AUTH", &*auth), ("ST_USER", "test:tester"), ("ST_KEY", "testing")];
     run_that_never_comes_back(&case, "swift://lost/x", &format!("{swift}lost/x"), &settings);
@@ -425,11 +438,7 @@ fn run_beside_another_machine(case: &Case, to: &str, remote: &str, settings: &[(
     let mut slow = case.copy(to, settings);
     let child = slow.args(["--bwlimit", "8MiB", "--exclude", "sparse"]).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = child.spawn().unwrap();
-    let noted = || run(rclone().args(["lsf", &format!("{remote}/.offmount/uploads")]), b"").text().lines().count();
-    let began = std::time::Instant::now();
-    while noted() == 0 {
-        assert!(child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60), "no upload is begun");
-    }
+    until_an_upload_is_begun(&mut child, remote);
     // Long enough for a part to arrive.
     std::thread::sleep(Duration::from_secs(2));
     let mut beside = case.copy(to, settings);
@@ -439,20 +448,16 @@ fn run_beside_another_machine(case: &Case, to: &str, remote: &str, settings: &[(
     let out = child.wait_with_output().unwrap();
     assert!(out.status.success(), "{to}: {}", String::from_utf8_lossy(&out.stderr));
     run(case.offmount(settings).args(["verify", "--read-back", "--to", to]), b"").exits(0);
-    assert_eq!(noted(), 0);
+    assert_eq!(noted(remote), 0);
 }
 
 #[test]
 fn a_large_file_whose_parts_another_machine_forgot_is_begun_anew() {
     let (case, (auth, swift)) = (Case::new(), swift_login());
-    let endpoint = format!("http://127.0.0.1:{}", swift_port());
-    let keys =
-        [("AWS_ENDPOINT_URL", &*endpoint), ("AWS_ACCESS_KEY_ID", "test:tester"), ("AWS_SECRET_ACCESS_KEY", "testing")];
-    let s3 = format!(
-        ":s3,provider=Other,access_key_id='test:tester',secret_access_key=testing,endpoint='{endpoint}',force_path_style=true:"
-    );
-    run(rclone().args(["mkdir", &format!("{s3}both")]), b"").exits(0);
-    run_beside_another_machine(&case, "s3://both/x", &format!("{s3}both/x"), &keys);
+    with_s3_of_swift(|keys, s3| {
+        run(rclone().args(["mkdir", &format!("{s3}both")]), b"").exits(0);
+        run_beside_another_machine(&case, "s3://both/x", &format!("{s3}both/x"), keys);
+    });
     let settings = [("ST_AUTH", &*auth), ("ST_USER", "test:tester"), ("ST_KEY", "testing")];
     run_beside_another_machine(&case, "swift://two/x", &format!("{swift}two/x"), &settings);
 }

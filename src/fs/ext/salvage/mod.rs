@@ -30,6 +30,7 @@ mod pattern;
 mod record;
 mod remains;
 mod roll;
+mod search;
 mod shifted;
 mod sighting;
 mod superblock;
@@ -40,7 +41,6 @@ mod trial;
 mod uncounted;
 mod written;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -49,27 +49,24 @@ pub use candidates::spare;
 pub use deleted::{Deleted, find as find_deleted};
 pub use record::{Verdict, judge as judge_record};
 pub use remains::{Owner, Remains};
+pub use search::salvage;
 pub use superblock::has_backup;
 pub use traces::Traces;
 pub use trial::is_borne_out;
 
-use claims::Claims;
-use roll::{Roll, State};
-use sighting::Sighting;
+use roll::Roll;
 
 use super::disk::superblock::GOOD_OLD_FIRST_INO;
 use super::evidence::{Evidence, of_superblock, prove_superblock};
 use super::feature::{FILETYPE, METADATA_CSUM};
 use super::geometry::{Copy, Geometry};
-use super::number::{BlockNr, InodeNr};
 use super::recover::{self, Located};
 use super::volume::Volume;
-use super::{Ext, census, codes, own, twins, unflipped};
-use crate::bytes::Span;
+use super::{Ext, census, codes, own};
 use crate::finding::{Finding, Log, Place};
-use crate::fs::{Census, FileSystem, OpenOptions, Stray, pass};
-use crate::node::{Kind, NodeId, Trust};
-use crate::progress::{Progress, Unit};
+use crate::fs::{Census, FileSystem, OpenOptions, Stray};
+use crate::node::{Kind, NodeId};
+use crate::progress::Progress;
 use crate::source::{Source, SourceGone};
 
 /// Inodes that only the journal has and that make a filesystem.
@@ -213,61 +210,6 @@ fn fuller(
     Ok(shown)
 }
 
-/// Searches the whole volume, once.
-///
-/// # Errors
-/// When the source is gone.
-pub fn salvage(ext: &Ext, progress: &dyn Progress) -> Result<(), SourceGone> {
-    if ext.options.strict || ext.volume.remains().is_some() {
-        return Ok(());
-    }
-    let mut remains = Remains::default();
-    let roll = Roll::take(&ext.volume, progress)?;
-    // With what the journal still holds, the rest is searched: it then sees what the reader will see.
-    let volume = match older(&ext.volume, &roll)? {
-        Some(older) => {
-            remains.trust.extend(older.inodes.keys().map(|nr| (*nr, Trust::Journal)));
-            remains.inodes = older.inodes;
-            remains.blocks = older.blocks;
-            ext.volume.with(remains.clone())
-        }
-        None => ext.volume.with(Remains::default()),
-    };
-    let volume = take_misplaced(volume, &roll, &mut remains);
-    let (volume, flips) = take_unflipped(volume, &roll, &mut remains)?;
-    let mut roll = Roll::take(&volume, progress)?;
-    let mut claims = Claims::take(&volume, &roll, progress)?;
-    let sightings = search(&volume, progress)?;
-    let displaced = displaced::records(&volume, &roll, &claims, &sightings)?;
-    let moved = displaced.len();
-    let volume = take_better(volume, displaced, Trust::Renamed, &mut roll, &mut claims, &mut remains)?;
-    let mended = mend::directories(&volume, &roll, &claims, &sightings)?;
-    let volume = take_better(volume, mended, Trust::Unproven, &mut roll, &mut claims, &mut remains)?;
-    let volume = take_nodes(volume, &roll, &mut claims, &sightings, &mut remains)?;
-    let volume = leave_foreign(volume, &roll, &mut claims, &sightings, &mut remains)?;
-    let astray = directories::astray(&roll, &claims, &sightings);
-    let intruding = directories::intruding(&roll, &claims, &sightings, &astray);
-    remains.trust.extend(intruding.iter().map(|nr| (*nr, Trust::Doubtful)));
-    judge_contradictions(&volume, &roll, &claims, &astray, &mut remains)?;
-    let evidence = directories::Evidence {
-        volume: &volume,
-        roll: &roll,
-        claims: &claims,
-        sightings: &sightings,
-        astray,
-        intruding,
-    };
-    let rebuilt = directories::rebuild(&evidence, &mut remains)?;
-    if !remains.entries.contains_key(&InodeNr::ROOT) && !roll.get(InodeNr::ROOT).is_directory() {
-        // Nothing is left of the root: a tree needs one all the same.
-        remains.inodes.insert(InodeNr::ROOT, directories::record(volume.geometry.inode_size as usize));
-        remains.trust.insert(InodeNr::ROOT, Trust::Renamed);
-    }
-    remains.decisions = decisions(&remains, rebuilt, moved, flips);
-    ext.volume.set_remains(remains);
-    Ok(())
-}
-
 /// True where what lies on a volume, or its journal, has the inodes that `evidence` speaks of.
 ///
 /// # Errors
@@ -281,179 +223,12 @@ pub fn leads_to_inodes(source: &Source, evidence: &Evidence, progress: &dyn Prog
     Ok(older(&volume, &roll)?.is_some_and(|older| older.inodes.len() >= FEWEST_IN_JOURNAL))
 }
 
-/// What a search found, one sentence each.
-fn decisions(remains: &Remains, rebuilt: usize, moved: usize, flips: usize) -> Vec<String> {
-    let of = |trust: Trust| remains.trust.values().filter(|it| **it == trust).count();
-    let root =
-        remains.inodes.contains_key(&InodeNr::ROOT) && remains.trust.get(&InodeNr::ROOT) == Some(&Trust::Renamed);
-    let found = [
-        (of(Trust::Journal), "inodes are damaged; older copies of them in the journal are used"),
-        (flips, "inodes have one flipped bit, which their checksums tell"),
-        (moved, "inodes lie in others' places, as the blocks of directories among them tell, or are lost by that"),
-        (rebuilt, "directories are put together again from blocks found by their contents"),
-        (remains.made_up.len(), "of them have no known inode"),
-        (remains.leaves.len(), "files' extent trees are damaged; leaves found by their checksums are used"),
-        (of(Trust::Doubtful), "inodes claim blocks that others claim too; they are doubtful"),
-        (usize::from(root), "root directory's inode is lost; the tree is rebuilt from the entries that name parents"),
-    ];
-    found.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
-}
-
-/// Takes records that lie in another's place for the inodes they prove to be of, where nothing better is known of them.
-fn take_misplaced(volume: Volume, roll: &Roll, remains: &mut Remains) -> Volume {
-    let before = remains.inodes.len();
-    for (nr, record) in &roll.misplaced {
-        if !roll.get(*nr).proved && record::judge(&volume.geometry, *nr, record) == Verdict::Proved {
-            remains.inodes.insert(*nr, record.clone());
-            remains.trust.remove(nr);
-        }
-    }
-    if remains.inodes.len() == before && roll.misplaced.is_empty() { volume } else { volume.with(remains.clone()) }
-}
-
-/// Takes records of which one bit flipped as they were, where nothing better is known. Returns how many there are.
-fn take_unflipped(volume: Volume, roll: &Roll, remains: &mut Remains) -> Result<(Volume, usize), SourceGone> {
-    let mut inodes = volume.inodes();
-    let mut found = Vec::new();
-    for (nr, known) in roll.iter() {
-        let is_wanted = !known.proved && !matches!(known.state, State::Unreadable | State::Blank);
-        if !is_wanted || !volume.geometry.has_checksums() || remains.inodes.contains_key(&nr) {
-            continue;
-        }
-        if let Some(inode) = inodes.read(nr)? {
-            found.extend(unflipped::inode(&volume.geometry, &inode).map(|record| (nr, Arc::from(record))));
-        }
-    }
-    drop(inodes);
-    if found.is_empty() {
-        return Ok((volume, 0));
-    }
-    let count = found.len();
-    remains.trust.extend(found.iter().map(|(nr, _)| (*nr, Trust::Unproven)));
-    remains.inodes.extend(found);
-    Ok((volume.with(remains.clone()), count))
-}
-
-/// Takes better records for those on the disk, trusted so far.
-fn take_better(
-    volume: Volume,
-    better: BTreeMap<InodeNr, Arc<[u8]>>,
-    trust: Trust,
-    roll: &mut Roll,
-    claims: &mut Claims,
-    remains: &mut Remains,
-) -> Result<Volume, SourceGone> {
-    if better.is_empty() {
-        return Ok(volume);
-    }
-    let some: BTreeSet<InodeNr> = better.keys().copied().collect();
-    for (nr, record) in better {
-        roll.correct(&volume, nr, &record);
-        remains.inodes.insert(nr, record);
-        remains.trust.insert(nr, trust);
-    }
-    let volume = volume.with(remains.clone());
-    claims.take_again(&volume, roll, &some)?;
-    Ok(volume)
-}
-
-/// Leaves nodes of extent trees to those they are of, and takes the leaves that maps no longer lead to.
-fn take_nodes(
-    volume: Volume,
-    roll: &Roll,
-    claims: &mut Claims,
-    sightings: &[Sighting],
-    remains: &mut Remains,
-) -> Result<Volume, SourceGone> {
-    let mut volume = volume;
-    if !claims.denied.is_empty() {
-        remains.nodes = detached::claimed(&volume, roll, sightings)?;
-        volume = volume.with(remains.clone());
-        claims.take_again(&volume, roll, &claims.denied.clone())?;
-    }
-    remains.leaves = detached::leaves(&volume, claims, sightings)?;
-    if !remains.leaves.is_empty() {
-        volume = volume.with(remains.clone());
-        claims.take_again(&volume, roll, &remains.leaves.keys().copied().collect())?;
-    }
-    Ok(volume)
-}
-
-/// Leaves blocks to those they are of which ruined directories map.
-fn leave_foreign(
-    volume: Volume,
-    roll: &Roll,
-    claims: &mut Claims,
-    sightings: &[Sighting],
-    remains: &mut Remains,
-) -> Result<Volume, SourceGone> {
-    remains.foreign = foreign::find(&volume, roll, claims, sightings)?;
-    if remains.foreign.is_empty() {
-        return Ok(volume);
-    }
-    claims.release(&remains.foreign);
-    Ok(volume.with(remains.clone()))
-}
-
 /// What the journal still holds of what is damaged; `None` where there is no journal.
 fn older(volume: &Volume, roll: &Roll) -> Result<Option<copies::Older>, SourceGone> {
     match recover::locate(volume, None, &mut Log::new())? {
         Located::Found(journal) => copies::read(volume, &journal, roll).map(Some),
         _ => Ok(None),
     }
-}
-
-/// Where two inodes map the same block, one of them is wrong: the one no checksum proves, or any of the two. What
-/// directories claim that lead `astray` counts for nothing.
-fn judge_contradictions(
-    volume: &Volume,
-    roll: &Roll,
-    claims: &Claims,
-    astray: &BTreeSet<u32>,
-    remains: &mut Remains,
-) -> Result<(), SourceGone> {
-    let proved = |nr| roll.get(nr).proved && !claims.refuted.contains(&nr);
-    let intruders = claims::intruders(&claims.overlaps());
-    for (one, other) in claims.contradictions() {
-        if astray.contains(&one.0) || astray.contains(&other.0) {
-            continue;
-        }
-        let (first, second) = match (proved(one), proved(other)) {
-            (false, false) if intruders.contains(&one) != intruders.contains(&other) => {
-                (intruders.contains(&one), intruders.contains(&other))
-            }
-            (false, false) => match twins::copy(volume, one, other)? {
-                Some(nr) => (nr == one, nr == other),
-                None => (true, true),
-            },
-            (first, second) => (!first || second, !second || first),
-        };
-        for (nr, _) in [(one, first), (other, second)].into_iter().filter(|(_, is_doubtful)| *is_doubtful) {
-            remains.trust.insert(nr, Trust::Doubtful);
-        }
-    }
-    Ok(())
-}
-
-/// The metadata blocks that can be told by their contents, in the order of the disk. The journal's are copies.
-fn search(volume: &Volume, progress: &dyn Progress) -> Result<Vec<Sighting>, SourceGone> {
-    let geometry = &volume.geometry;
-    progress.stage("searching for directories", Some(volume.source.len()), Unit::Bytes);
-    let block_size = u64::from(geometry.block_size);
-    let journal = recover::unclaimed(volume)?;
-    let mut found = Vec::new();
-    pass::chunks(
-        &volume.source,
-        block_size,
-        progress,
-        |at, chunk| {
-            let blocks = chunk.chunks_exact(block_size as usize).zip(at / block_size..);
-            blocks.filter_map(|(block, nr)| sighting::look(geometry, BlockNr(nr), block)).collect::<Vec<_>>()
-        },
-        |some| found.extend(some),
-    )?;
-    found.retain(|sighting| !journal.touches(Span::new(geometry.offset(sighting.block), block_size)));
-    Ok(found)
 }
 
 /// The inodes in use that no directory named.
