@@ -1,7 +1,7 @@
 //! The manifest and the files of sums, being written: [`Book`].
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags, openat};
@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use super::done::Done;
 use super::outcome::{Counts, NAMED, Problem};
 use super::{Error, Hashes};
-use crate::manifest::{AHEAD, Algorithm, Header, NAME, PARTIAL, Trailer};
+use crate::manifest::{AHEAD, Algorithm, Header, Line, NAME, PARTIAL, Reader, Trailer, parse, sums};
 use crate::sink::local::Folder;
 
 /// Writes what batches came to, in order.
@@ -150,6 +150,23 @@ impl Book {
             self.sums.into_iter().map(|(algorithm, file)| Ok((algorithm, inner(file)?))).collect();
         Ok((manifest, sums?))
     }
+}
+
+/// Makes the file of sums that the manifest of a folder comes to.
+pub fn make_sums(folder: &Folder, algorithm: Algorithm) -> Result<(), Error> {
+    let failed = |error| Error::Destination(format!("making {}", algorithm.sums_name()), error);
+    let Some(manifest) = folder.open_file(NAME).map_err(failed)? else { return Ok(()) };
+    let mut reader = Reader::new(BufReader::with_capacity(1 << 16, manifest));
+    let mut file = BufWriter::with_capacity(1 << 16, folder.create(&partial(algorithm)).map_err(failed)?);
+    let (mut line, mut sum) = (Vec::new(), Vec::new());
+    while reader.next_line(&mut line).map_err(failed)? {
+        if let Line::Record(record) = parse(&line) {
+            sums::write(&record, algorithm, &mut sum);
+            file.write_all(&sum).map_err(failed)?;
+            sum.clear();
+        }
+    }
+    file.flush().and_then(|()| folder.rename(&partial(algorithm), algorithm.sums_name())).map_err(failed)
 }
 
 fn partial(algorithm: Algorithm) -> String {

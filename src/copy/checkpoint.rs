@@ -5,19 +5,20 @@
 //! under names of their own. A run that knows nothing of them here puts the pieces together again ([`fetch`]); one that comes
 //! to its end puts the whole manifest there and takes the pieces away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::journal;
 use super::previous::Previous;
-use super::remote::{copy_all, first_line};
-use crate::manifest::{AHEAD, FOLDER, NAME, PARTIAL};
+use super::there::{There, broken, copy_all, first_line};
+use crate::manifest::{AHEAD, NAME, PARTIAL};
 use crate::sink::local::Folder;
-use crate::sink::{Failure, Found, Store};
+use crate::sink::{Failure, Store};
 
 /// What is put there at least so often, unless the user says otherwise.
 pub const CHECKPOINT: Duration = Duration::from_secs(120);
@@ -82,12 +83,19 @@ pub struct Keeper<'a> {
 }
 
 struct State {
-    /// What stands in the destination, of earlier runs too.
-    pieces: Vec<Piece>,
+    /// What earlier runs left in the destination.
+    left: Vec<Piece>,
+    own: Vec<Own>,
     run: u64,
-    next: u64,
     /// How much of each of [`FILES`] is there.
     kept: [u64; FILES.len()],
+}
+
+/// A piece of this run that stands in the destination: which lines of which of [`FILES`].
+struct Own {
+    piece: Piece,
+    file: &'static str,
+    at: Range<u64>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -100,7 +108,7 @@ impl<'a> Keeper<'a> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64; // until the year 2554
         // Later than what is there, also where the clock says otherwise.
         let run = left.0.iter().map(|piece| piece.run.saturating_add(1)).fold(now, u64::max);
-        let state = State { pieces: left.0, run, next: 0, kept: [0; FILES.len()] };
+        let state = State { left: left.0, own: Vec::new(), run, kept: [0; FILES.len()] };
         Keeper { store, folder, every, state: Mutex::new(state), is_over: Mutex::new(false), over: Condvar::new() }
     }
 
@@ -129,17 +137,36 @@ impl<'a> Keeper<'a> {
     }
 
     /// Puts there what was added to some of the files.
-    fn put_new(&self, files: &[(&str, Of)]) -> Result<(), Failure> {
+    fn put_new(&self, files: &[(&'static str, Of)]) -> Result<(), Failure> {
         let mut state = lock(&self.state);
-        for (file, of) in files {
-            let Some(n) = FILES.iter().position(|(name, _)| name == file) else { continue };
+        self.put_again(&state.own, files)?;
+        for &(file, of) in files {
+            let Some(n) = FILES.iter().position(|(name, _)| *name == file) else { continue };
             while let Some(lines) = self.new_lines(file, state.kept[n])? {
-                let piece = Piece { run: state.run, number: state.next, of: *of };
+                let piece = Piece { run: state.run, number: state.own.len() as u64, of };
                 self.put(&piece.name(), &lines)?;
-                state.pieces.push(piece);
-                state.next += 1;
-                state.kept[n] += lines.len() as u64;
+                let at = state.kept[n]..state.kept[n] + lines.len() as u64;
+                state.kept[n] = at.end;
+                state.own.push(Own { piece, file, at });
             }
+        }
+        Ok(())
+    }
+
+    /// Puts there again what another machine took away: its run took over what it found, and can not know whether this one
+    /// lives. What is added later says nothing without its beginning.
+    fn put_again(&self, own: &[Own], files: &[(&str, Of)]) -> Result<(), Failure> {
+        let failed = |error| Failure::of("reading what is kept here", error);
+        let own: Vec<&Own> = own.iter().filter(|own| files.iter().any(|(name, _)| *name == own.file)).collect();
+        if own.is_empty() {
+            return Ok(());
+        }
+        let there: HashSet<Vec<u8>> = self.store.own_names()?.into_iter().collect();
+        for Own { piece, file, at } in own.into_iter().filter(|own| !there.contains(own.piece.name().as_bytes())) {
+            let Some(file) = self.folder.open_file(file).map_err(failed)? else { continue };
+            let mut lines = vec![0; (at.end - at.start) as usize];
+            file.read_exact_at(&mut lines, at.start).map_err(failed)?;
+            self.put(&piece.name(), &lines)?;
         }
         Ok(())
     }
@@ -176,12 +203,12 @@ impl<'a> Keeper<'a> {
             self.put_new(&FILES[2..])?;
         }
         let _ = self.folder.remove(GATHERED);
-        let mut state = lock(&self.state);
-        let run = state.run;
-        for piece in std::mem::take(&mut state.pieces) {
-            if !(is_half_sent && piece.of == Of::Journal && piece.run == run) {
-                self.store.remove_own(&piece.name())?;
-            }
+        let State { left, own, .. } = &mut *lock(&self.state);
+        let done = own.drain(..).map(|own| own.piece).filter(|piece| !(is_half_sent && piece.of == Of::Journal));
+        left.extend(done);
+        while let Some(piece) = left.last() {
+            self.store.remove_own(&piece.name())?;
+            left.pop();
         }
         Ok(())
     }
@@ -211,13 +238,10 @@ fn read_full(file: &File, buffer: &mut [u8], from: u64) -> io::Result<usize> {
 /// The pieces that earlier runs left in a destination.
 pub struct Left(Vec<Piece>);
 
-/// Fetches what runs left in the destination of which nothing is known here. `is_news`: so was the manifest there.
-pub fn fetch(store: &dyn Store, folder: &Folder, is_news: bool) -> Result<Left, Failure> {
-    if store.found() != Found::Copy {
-        return Ok(Left(Vec::new()));
-    }
-    let names = store.names(FOLDER.as_bytes())?;
-    let mut pieces: Vec<Piece> = names.iter().filter_map(|name| Piece::parse(name)).collect();
+/// Fetches what runs left in the destination of which nothing is known here.
+pub fn fetch(there: &There<'_>) -> Result<Left, Failure> {
+    let There { store, folder, .. } = *there;
+    let mut pieces: Vec<Piece> = there.names.iter().filter_map(|name| Piece::parse(name)).collect();
     pieces.sort();
     let mut runs: BTreeMap<u64, Vec<&Piece>> = BTreeMap::new();
     pieces.iter().for_each(|piece| runs.entry(piece.run).or_default().push(piece));
@@ -225,7 +249,7 @@ pub fn fetch(store: &dyn Store, folder: &Folder, is_news: bool) -> Result<Left, 
         let of = |of: Of| pieces.iter().filter(move |piece| piece.of == of);
         let is_unknown = match of(Of::Manifest).next() {
             Some(first) => !is_known(store, folder, first)?,
-            None => is_news,
+            None => there.is_news,
         };
         if is_unknown {
             // The manifest is the sign that it is known here: it comes last.
@@ -240,19 +264,15 @@ pub fn fetch(store: &dyn Store, folder: &Folder, is_news: bool) -> Result<Left, 
 fn is_known(store: &dyn Store, folder: &Folder, piece: &Piece) -> Result<bool, Failure> {
     let failed = |error| Failure::of("reading what is kept here", error);
     let Some(there) = store.get_own(&piece.name())? else { return Ok(false) };
-    let there = first_line(there).map_err(broken)?;
+    let there = first_line(BufReader::new(there)).map_err(broken)?;
     for name in [NAME.to_owned(), PARTIAL.to_owned(), AHEAD.to_owned()].into_iter().chain(Previous::killed(folder)) {
         if let Some(file) = folder.open_file(&name).map_err(failed)?
-            && first_line(file).map_err(failed)? == there
+            && first_line(BufReader::new(file)).map_err(failed)? == there
         {
             return Ok(true);
         }
     }
     Ok(false)
-}
-
-fn broken(error: io::Error) -> Failure {
-    Failure::Passing(format!("it broke off: {error}"))
 }
 
 /// Makes a file here of pieces, after what it holds already if `after` says so.

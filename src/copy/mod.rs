@@ -34,6 +34,7 @@ mod run;
 mod select;
 mod space;
 mod standing;
+mod there;
 mod verify;
 pub mod worth;
 

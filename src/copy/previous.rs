@@ -113,6 +113,12 @@ impl Previous {
         (0..killed_count(folder)).map(killed)
     }
 
+    /// Adds the manifest of a run that came to its end while this one was at work: the newest.
+    pub fn add_ended(&mut self, name: String) {
+        self.names.insert(0, name.clone());
+        self.ended.insert(name);
+    }
+
     /// True if there was no earlier run.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::book::Book;
+use super::book::{Book, make_sums};
 use super::carried::Carried;
 use super::checkpoint::Keeper;
 use super::directory::Directory;
@@ -22,6 +22,7 @@ use super::place::Places;
 use super::plan::Plan;
 use super::previous::{Key, Previous, key};
 use super::select::{Mark, Selected};
+use super::there::There;
 use super::{Counts, Destination, Error, Outcome, Problem, Request, Stopped, dry, guard, remote};
 use crate::manifest::{Algorithm, FOLDER, Header, NAME, Record, Trailer, VolumeId};
 use crate::name::escaped;
@@ -111,24 +112,26 @@ fn to_directory(
         super::space::check(&local, &prepared.plan, |part, item| prepared.places.path(part, item))?;
     }
     let previous = Previous::read(folder)?;
-    let (outcome, published) = through_folder(request, &local, (folder, None), prepared, &previous, pool, progress)?;
+    let (outcome, published) = through_folder(request, &local, (folder, None), prepared, previous, pool, progress)?;
     published.map(|()| outcome)
 }
 
-/// Copies what is `prepared` to a store, with the book in a folder of this machine, which a keeper puts on record over there.
-/// Also tells whether the manifest could be given its name.
+/// Copies what is `prepared` to a store, with the book in a folder of this machine. Of one far away that folder is put on
+/// record over there, where other machines may be at work too. Also tells whether the manifest could be given its name.
 pub fn through_folder<'a>(
     request: &'a Request<'a>,
     store: &dyn Store,
-    (folder, keeper): (&Folder, Option<&Keeper<'_>>),
+    (folder, far): (&Folder, Option<(&Keeper<'_>, &There<'_>)>),
     prepared: Prepared<'a>,
-    previous: &Previous,
+    mut previous: Previous,
     pool: &rayon::ThreadPool,
     progress: &dyn Progress,
 ) -> Result<(Outcome, Result<(), Error>), Error> {
     // Sums that an earlier run made are kept up, or else they would be wrong from now on.
     let mut hashes = request.hashes;
-    Algorithm::ALL.into_iter().filter(|it| folder.has(it.sums_name())).for_each(|it| hashes.add(it));
+    let is_kept_up =
+        |it: &Algorithm| folder.has(it.sums_name()) || far.is_some_and(|(_, there)| there.sums().contains(it));
+    Algorithm::ALL.into_iter().filter(is_kept_up).for_each(|it| hashes.add(it));
     let journal = Journal::open(folder)?;
     let tokens = journal.tokens();
     let swept = patiently(progress, request.patience, || store.sweep(&tokens.iter().collect::<Vec<_>>()));
@@ -136,42 +139,62 @@ pub fn through_folder<'a>(
         Error::Destination("clearing away what an earlier run left".into(), io::Error::other(failure.to_string()))
     })?;
     let mut book = Book::in_folder(folder, hashes, &header(request))?;
-    let known = Some(previous).filter(|previous| !previous.is_empty());
+    let known = Some(&previous).filter(|previous| !previous.is_empty());
     let job = Job::new(request, hashes, &prepared.places, store, known, Some(&journal), progress);
     let mut copy = || work(&job, &prepared, store.found() != Found::Other, pool, &mut book);
-    match keeper {
-        Some(keeper) => keeper.beside(copy),
+    match far {
+        Some((keeper, _)) => keeper.beside(copy),
         None => copy(),
     }
-    let stopped = job.why();
+    let mut stopped = job.why();
+    drop(job);
+    let meanwhile = match far {
+        Some((_, there)) if !is_gone(&stopped) => patiently(progress, request.patience, || there.meanwhile()),
+        _ => Ok(None),
+    };
+    let meanwhile = meanwhile.unwrap_or_else(|failure| {
+        stopped = Some(Stopped::DestinationGone(failure.to_string()));
+        None
+    });
+    if let Some(ended) = &meanwhile {
+        previous.add_ended(ended.manifest.clone());
+    }
     book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
     let mut absent = 0;
     if !previous.is_empty() {
         let mut pass = |done: &Done| book.carry_over(done);
-        let is_gone = matches!(stopped, Some(Stopped::DestinationGone(_)));
-        let mut carried = Carried::new((store, is_gone), pool, hashes, paths(&prepared), &mut pass);
+        let mut carried = Carried::new((store, is_gone(&stopped)), pool, hashes, paths(&prepared), &mut pass);
         previous.carry_over(folder, &mut carried)?;
         absent = carried.absent;
     }
     let (counts, problems) = (std::mem::take(&mut book.counts), std::mem::take(&mut book.problems));
-    let published = book.publish(folder).and_then(|()| {
+    // What another run keeps up and this one does not make.
+    let mut late =
+        meanwhile.iter().flat_map(|ended| &ended.sums).filter(|it| hashes.algorithms().all(|ours| ours != **it));
+    let published = book.publish(folder).and_then(|()| late.try_for_each(|it| make_sums(folder, *it))).and_then(|()| {
         previous.remove_killed(folder).map_err(|error| Error::Destination("removing an old manifest".into(), error))
     });
     // Where the destination is full the unfinished manifest stays, and says what it can.
     let published = if stopped == Some(Stopped::Full) { Ok(()) } else { published };
-    drop(job);
     if stopped.is_none() {
         // What lost connections left half-written. Where it can not be cleared away, the next run does it.
         let _ = store.sweep(&journal.tokens().iter().collect::<Vec<_>>());
     }
     let closed = journal.close(folder).map_err(|error| Error::Destination("removing the journal".into(), error));
     let mut outcome = prepared.outcome(counts, problems, stopped);
+    if meanwhile.is_some() {
+        outcome.notes.push("another run ended in the same place meanwhile: its records were taken over".into());
+    }
     if absent > 0 {
         outcome.notes.push(format!(
             "{absent} records that a killed run left are of what is not there: the manifest is without them"
         ));
     }
     Ok((outcome, published.and(closed)))
+}
+
+fn is_gone(stopped: &Option<Stopped>) -> bool {
+    matches!(stopped, Some(Stopped::DestinationGone(_)))
 }
 
 fn to_tar(
@@ -190,7 +213,7 @@ fn to_tar(
     let (counts, problems) = (std::mem::take(&mut book.counts), std::mem::take(&mut book.problems));
     let (manifest, sums) = book.close()?;
     drop(job);
-    if !matches!(stopped, Some(Stopped::DestinationGone(_))) {
+    if !is_gone(&stopped) {
         let own = sums.into_iter().map(|(algorithm, file)| (algorithm.sums_name(), file));
         tar.finish(FOLDER, own.chain([(NAME, manifest)]))
             .map_err(|error| Error::Destination("writing the end of the stream".into(), error))?;

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use super::url::Url;
 use super::{Failure, Sink, Standing};
+use crate::name::OWN_FOLDER;
 
 /// How a destination was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +58,14 @@ pub trait Store: Sink + Send {
     /// # Errors
     /// [`Failure`].
     fn remove_own(&self, name: &str) -> Result<(), Failure>;
+
+    /// The names of offmount's own files, as they are now. The folder is there.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn own_names(&self) -> Result<Vec<Vec<u8>>, Failure> {
+        self.names(OWN_FOLDER.as_bytes())
+    }
 
     /// The names in a directory of the destination; the empty path is its top. `.offmount` may be among them.
     ///

@@ -55,6 +55,10 @@ impl Store for Sftp {
         }
     }
 
+    fn own_names(&self) -> Result<Vec<Vec<u8>>, Failure> {
+        Ok(self.list(OWN_FOLDER.as_bytes())?.keys().cloned().collect())
+    }
+
     fn names(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
         match self.know(directory)? {
             Some(_) => Ok(self.listing(if is_top(directory) { b"" } else { directory })?.keys().cloned().collect()),
