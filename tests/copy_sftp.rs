@@ -264,3 +264,20 @@ fn a_file_whose_beginning_another_machine_cleared_away_is_begun_anew() {
     let mounted = Mounted::read_only(&image, "noload");
     assert_eq!(differences(mounted.path(), &to), "");
 }
+
+/// What stands there is known by its record: without, all of it would be read back, or sent again.
+#[test]
+fn a_run_that_stops_early_keeps_the_records_of_earlier_ones() {
+    let (scratch, sshd) = (Scratch::new(), Sshd::start());
+    let image = ext4(&scratch, 32 * MIB, "for i in $(seq 100); do head -c 100000 /dev/urandom > f$i; done");
+    let (proxy, image) = (Proxy::before(sshd.port), image.to_str().unwrap());
+    let url = sshd.url(proxy.port, &scratch.join("copy"));
+    sshd.offmount(&["copy", image, "--to", &url]).exits(0);
+    sshd.offmount(&["copy", image, "--to", &url, "--deadline", "0s"]).exits(1);
+    let verified = sshd.offmount(&["verify", "--to", &url]).exits(0);
+    assert!(verified.text().contains("9.5 MiB"), "{verified:?}");
+    let before = proxy.received();
+    let again = sshd.offmount(&["copy", image, "--to", &url]).exits(0);
+    let received = proxy.received() - before;
+    assert!(again.text().contains("100 already there") && received < 500_000, "{received} bytes: {again:?}");
+}

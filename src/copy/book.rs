@@ -1,5 +1,6 @@
 //! The manifest and the files of sums, being written: [`Book`].
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +9,7 @@ use rustix::fs::{Mode, OFlags, openat};
 
 use super::done::Done;
 use super::outcome::{Counts, NAMED, Problem};
+use super::previous::Key;
 use super::{Error, Hashes};
 use crate::manifest::{AHEAD, Algorithm, Header, Line, NAME, PARTIAL, Reader, Trailer, parse, sums};
 use crate::sink::local::Folder;
@@ -20,6 +22,8 @@ pub struct Book {
     pub counts: Counts,
     /// What is not whole, so far.
     pub problems: Vec<Problem>,
+    /// Paths of which this run knows nothing, so far: what earlier ones have on record of them still holds.
+    pub unmade: HashSet<Key>,
     failed: Option<io::Error>,
     ahead: Ahead,
 }
@@ -73,6 +77,7 @@ impl Book {
             sums: sums?,
             counts: Counts::default(),
             problems: Vec::new(),
+            unmade: HashSet::new(),
             failed: None,
             ahead: Ahead(None),
         };
@@ -106,6 +111,7 @@ impl Book {
         self.counts.merge(done.counts);
         let room = NAMED.saturating_sub(self.problems.len());
         self.problems.extend(done.problems.into_iter().take(room));
+        self.unmade.extend(done.unmade);
     }
 
     /// Takes lines of an earlier run's manifest, with their lines of sums.

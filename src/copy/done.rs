@@ -2,6 +2,7 @@
 
 use super::Hashes;
 use super::outcome::{Counts, Problem};
+use super::previous::{Key, key};
 use crate::manifest::{Algorithm, Record, Status, sums};
 use crate::node::{Kind, Trust};
 
@@ -16,13 +17,15 @@ pub struct Done {
     pub counts: Counts,
     /// What is not whole.
     pub problems: Vec<Problem>,
+    /// Paths of which this run knows nothing: it could not make them, or did not get there.
+    pub unmade: Vec<Key>,
 }
 
 impl Done {
     /// Nothing yet.
     pub fn new(hashes: Hashes) -> Self {
         let sums = hashes.algorithms().map(|_| Vec::new()).collect();
-        Done { hashes, lines: Vec::new(), sums, counts: Counts::default(), problems: Vec::new() }
+        Done { hashes, lines: Vec::new(), sums, counts: Counts::default(), problems: Vec::new(), unmade: Vec::new() }
     }
 
     /// Bytes it holds.
@@ -35,6 +38,9 @@ impl Done {
         record.write(&mut self.lines);
         self.add_sums(record);
         self.count(record);
+        if matches!(record.status, Status::Failed | Status::Left) {
+            self.unmade.push(key(&record.path));
+        }
         if let Some(what) = problem(record) {
             self.problems.push(Problem { path: record.path.clone(), status: Some(record.status), what });
         }

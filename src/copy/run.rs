@@ -148,11 +148,9 @@ pub fn through_folder<'a>(
     }
     let mut stopped = job.why();
     drop(job);
-    let meanwhile = match far {
-        Some((_, there)) if !is_gone(&stopped) => patiently(progress, request.patience, || there.meanwhile()),
-        _ => Ok(None),
-    };
-    let meanwhile = meanwhile.unwrap_or_else(|failure| {
+    let there = far.map(|(_, there)| there).filter(|_| !is_gone(&stopped));
+    let meanwhile = there.map(|there| patiently(progress, request.patience, || there.meanwhile())).transpose();
+    let meanwhile = meanwhile.map(Option::flatten).unwrap_or_else(|failure| {
         stopped = Some(Stopped::DestinationGone(failure.to_string()));
         None
     });
@@ -162,8 +160,9 @@ pub fn through_folder<'a>(
     book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
     let mut absent = 0;
     if !previous.is_empty() {
+        let on_record = on_record(&prepared, &std::mem::take(&mut book.unmade));
         let mut pass = |done: &Done| book.carry_over(done);
-        let mut carried = Carried::new((store, is_gone(&stopped)), pool, hashes, paths(&prepared), &mut pass);
+        let mut carried = Carried::new((store, is_gone(&stopped)), pool, hashes, on_record, &mut pass);
         previous.carry_over(folder, &mut carried)?;
         absent = carried.absent;
     }
@@ -344,7 +343,8 @@ fn levels(directories: &[Directory], places: &Places<'_>, is_far: bool) -> Vec<V
     levels
 }
 
-fn paths(prepared: &Prepared<'_>) -> HashSet<Key> {
+/// The paths of which a run has records that count.
+fn on_record(prepared: &Prepared<'_>, unmade: &HashSet<Key>) -> HashSet<Key> {
     let Prepared { places, plan, .. } = prepared;
     let files = plan.files.iter().map(|file| (file.part, file.item));
     let links = plan.links.iter().map(|link| (link.part, link.item));
@@ -353,7 +353,7 @@ fn paths(prepared: &Prepared<'_>) -> HashSet<Key> {
         path if path.is_empty() => key(b"."),
         path => key(&path),
     };
-    items.map(path).collect()
+    items.map(path).filter(|path| !unmade.contains(path)).collect()
 }
 
 /// The manifest's first line.
