@@ -135,3 +135,55 @@ fn what_another_machine_cleared_away_is_put_on_record_again() {
     assert_eq!(pieces(&copy), BTreeSet::new());
     one.verify(&to_one);
 }
+
+/// The one has half of a large file there when the other begins, which clears away what it knows nothing of and sends the file
+/// itself. What the one then gives its name is its own, whole, and not what the other has sent so far.
+#[test]
+fn a_large_file_that_both_send_is_whole() {
+    let (sshd, there) = (Sshd::start(), Scratch::new());
+    let copy = there.join("copy");
+    let (to_one, to_two) = (Far::sftp(&sshd, &copy), Far::sftp(&sshd, &copy));
+    let one = Machine::new("head -c 20000000 /dev/urandom > large; head -c 100000 /dev/urandom > small");
+    let two = one.beside();
+    let mut slow = one.begin(&to_one, &["--bwlimit=6MiB"]);
+    wait_until("bytes of the one", &mut slow, || to_one.proxy.sent() > 8_000_000);
+    to_one.proxy.goes(Way::Stands);
+    let mut other = two.begin(&to_two, &["--bwlimit=6MiB", "--exclude=small"]);
+    wait_until("bytes of the other", &mut other, || to_two.proxy.sent() > 4_000_000);
+    to_two.proxy.goes(Way::Stands);
+    to_one.proxy.goes(Way::Open);
+    assert!(slow.wait().unwrap().success(), "{}", one.said());
+    one.verify(&to_one);
+    to_two.proxy.goes(Way::Open);
+    // It came too late, and says so.
+    assert_eq!(other.wait().unwrap().code(), Some(1), "{}", two.said());
+    assert!(two.said().contains("large: ") && two.said().contains("was kept"), "{}", two.said());
+    two.copy(&to_two, &[]).exits(0);
+    two.verify(&to_two);
+}
+
+/// Another machine that begins clears away what it finds half sent, manifests too.
+#[track_caller]
+fn a_manifest_is_sent_again(far: &Far, to_two: &Far, temporaries: &Path) {
+    let one = Machine::new("for i in $(seq 1000); do echo $i > f$i; done");
+    one.copy(far, &[]).exits(0);
+    far.proxy.goes(Way::Trickles);
+    let mut again = one.begin(far, &[]);
+    let is_on_its_way = || fs::read_dir(temporaries).is_ok_and(|mut held| held.next().is_some());
+    wait_until("a manifest", &mut again, is_on_its_way);
+    far.proxy.goes(Way::Stands);
+    one.beside().copy(to_two, &["--exclude=f*"]).exits(0);
+    far.proxy.goes(Way::Open);
+    assert!(again.wait().unwrap().success(), "{}", one.said());
+    one.verify(far);
+}
+
+#[test]
+fn a_manifest_that_was_cleared_away_on_its_way_is_sent_again() {
+    let (sshd, served, port) = (Sshd::start(), Scratch::new(), servers::free_ports(1));
+    let _server = servers::rclone_webdav(served.path(), port);
+    let copy = served.join("sftp");
+    a_manifest_is_sent_again(&Far::sftp(&sshd, &copy), &Far::sftp(&sshd, &copy), &copy.join(".offmount/tmp"));
+    let temporaries = served.join("webdav/.offmount/tmp");
+    a_manifest_is_sent_again(&Far::webdav(port, "webdav"), &Far::webdav(port, "webdav"), &temporaries);
+}

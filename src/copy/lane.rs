@@ -5,7 +5,7 @@ use super::done::Done;
 use super::hash::Hasher;
 use super::job::{Halt, Job};
 use super::parts::Piecewise;
-use super::patience::{ACHIEVED, Patience};
+use super::patience::{ACHIEVED, BEGUN, Patience};
 use super::plan::Planned;
 use super::standing;
 use crate::bytes::{Buffer, Span, Spans};
@@ -34,9 +34,6 @@ const HOLES: u64 = 16 << 30;
 
 /// Longest target of a symbolic link (`PATH_MAX`).
 pub const TARGET: usize = 4096;
-
-/// How often a file is begun where what was sent of it is cleared away by others.
-const BEGUN: u32 = 3;
 
 /// The buffers of one lane.
 pub struct Lane {

@@ -22,6 +22,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// An attempt that brought so many bytes on their way achieved something: patience begins anew. More than what lies in buffers.
 pub const ACHIEVED: u64 = 32 << 20;
 
+/// How often a file is begun where what was sent of it is cleared away by others.
+pub const BEGUN: u32 = 3;
+
 /// Counts what the destination took: where it takes something from others, waiting any longer is of no use.
 #[derive(Default)]
 pub struct Luck(AtomicU64);
@@ -91,15 +94,16 @@ impl Patience {
     }
 }
 
-/// Does something, and again for as long as what fails may pass.
+/// Does something, and again for as long as what fails may pass, or was undone by others.
 pub fn patiently<T>(
     progress: &dyn Progress,
     total: Duration,
     mut attempt: impl FnMut() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let (mut patience, luck) = (Patience::new(total), Luck::default());
+    let (mut patience, luck, mut begun) = (Patience::new(total), Luck::default(), 1);
     loop {
         match attempt() {
+            Err(Failure::Forgotten(_)) if begun < BEGUN => begun += 1,
             Err(failure) if patience.wait(&failure, (progress, &luck), || progress.interrupted()) => {}
             done => return done,
         }

@@ -280,8 +280,8 @@ pub trait Sink: Sync {
         None
     }
 
-    /// Called once, before anything is made: what half-sent files are in the destination and not in `kept` is of no use to
-    /// anyone, and is cleared away.
+    /// Called before anything is made: what half-sent files are in the destination and not in `kept` is of no use to anyone,
+    /// and is cleared away. Called again at the end: then what this run left; what others began since, they may be sending.
     ///
     /// # Errors
     /// [`Failure`].

@@ -342,10 +342,7 @@ impl Store for Objects {
     }
 
     fn put_own(&self, name: &str, mut file: &File) -> Result<(), Failure> {
-        match self.send(name, &mut file) {
-            Err(Failure::Forgotten(_)) => self.send(name, &mut file),
-            sent => sent,
-        }
+        self.send(name, &mut file)
     }
 
     fn remove_own(&self, name: &str) -> Result<(), Failure> {

@@ -11,6 +11,9 @@ use super::{PART, Sftp, attributes};
 /// Requests of one file that wait for their answers.
 const IN_FLIGHT: usize = 32;
 
+/// How the name of a temporary begins that can be gone on with.
+pub const HALF: &str = "half-";
+
 /// A file being written.
 pub struct Writing<'a> {
     sftp: &'a Sftp,
@@ -42,9 +45,9 @@ impl<'a> Writing<'a> {
             return Ok(found);
         }
         let is_large = entry.node.size >= PART * 2;
-        let name = if is_large { large_name(entry.path) } else { sftp.small_name() };
+        let name = format!("{}{}", if is_large { HALF } else { "" }, sftp.new_name());
         let temporary = sftp.temporary(&name);
-        let flags = open::WRITE | open::CREATE | open::TRUNCATE | if is_large { 0 } else { open::EXCLUSIVE };
+        let flags = open::WRITE | open::CREATE | open::EXCLUSIVE;
         let mode = Attributes { mode: Some(0o600), ..Attributes::default() };
         let ask = Ask::new(kind::OPEN).bytes(&temporary).u32(flags).attributes(&mode);
         let handle = sftp.handle("making a file", &line, &ask)?;
@@ -176,14 +179,9 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// The name of a large file's temporary: the same in every run.
-fn large_name(path: &[u8]) -> String {
-    format!("half-{}", &blake3::hash(path).to_hex()[..32])
-}
-
 /// True for a name that leads nowhere else.
 fn is_ours(name: &str) -> bool {
-    name.starts_with("half-") && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    name.starts_with(HALF) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 impl Drain for Writing<'_> {

@@ -17,7 +17,7 @@ mod ssh;
 mod store;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::file::Reading;
@@ -69,8 +69,11 @@ pub struct Sftp {
     listed: Mutex<HashMap<Key, Arc<Listing>>>,
     /// Files that may have been renamed when the connection was lost.
     doubtful: Mutex<HashSet<Key>>,
+    /// Tells its temporaries from those of other machines' runs.
     run: u64,
     next: AtomicU64,
+    /// What others left was cleared away.
+    is_swept: AtomicBool,
     hasher: OnceLock<Vec<&'static str>>,
 }
 
@@ -121,6 +124,7 @@ impl Sftp {
             doubtful: Mutex::default(),
             run: run_number(),
             next: AtomicU64::new(0),
+            is_swept: AtomicBool::new(false),
             hasher: OnceLock::new(),
         };
         let failed = |failure: Failure| format!("{url}: {failure}");
@@ -230,9 +234,14 @@ impl Sftp {
         self.below(format!("{OWN_FOLDER}/{TEMPORARY}/{name}").as_bytes())
     }
 
-    /// A name among the temporaries that nothing has.
-    fn small_name(&self) -> String {
+    /// A name among the temporaries that nothing has: no other machine may write to what this run is going to rename.
+    fn new_name(&self) -> String {
         format!("{:x}-{}", self.run, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// True for a name that this run gave.
+    fn is_own(&self, name: &str) -> bool {
+        name.strip_prefix(file::HALF).unwrap_or(name).starts_with(&format!("{:x}-", self.run))
     }
 
     fn broken(&self, Broken(why): Broken) -> Failure {
@@ -299,7 +308,7 @@ impl Sftp {
     }
 
     fn try_block(&self, line: &Line) -> Result<bool, Failure> {
-        let path = self.temporary(&self.small_name());
+        let path = self.temporary(&self.new_name());
         let flags = open::WRITE | open::CREATE | open::EXCLUSIVE;
         let ask = Ask::new(kind::OPEN).bytes(&path).u32(flags).attributes(&Attributes::default());
         let Answer::Handle(handle) = self.ask(line, &ask)? else { return Ok(false) };
@@ -401,10 +410,7 @@ impl Sftp {
             answer => Err(match self.look(entry.path)? {
                 Some(found) => Failure::Stands(word(Kind::from_mode(found.mode.unwrap_or(0)))),
                 None => match answer {
-                    // Another machine's run clears away what it knows nothing of.
-                    Answer::Status(status::NO_SUCH_FILE, _) => Failure::Forgotten(
-                        "naming it: no such file; does another machine copy to the same place?".into(),
-                    ),
+                    Answer::Status(status::NO_SUCH_FILE, _) => cleared_away(),
                     answer => self.failure("naming it", &answer),
                 },
             }),
@@ -504,6 +510,11 @@ impl Sftp {
 fn connect(way: &Way) -> Result<Line, String> {
     let child = way.sftp().map_err(|error| format!("starting ssh: {error}"))?;
     Line::open(child, way.stall).map_err(|Broken(why)| why)
+}
+
+/// A temporary is gone that was to be named: another machine's run clears away what it knows nothing of.
+fn cleared_away() -> Failure {
+    Failure::Forgotten("naming it: no such file; does another machine copy to the same place?".into())
 }
 
 /// What stands there, in words.

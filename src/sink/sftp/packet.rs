@@ -14,7 +14,6 @@ pub mod open {
     pub const READ: u32 = 1;
     pub const WRITE: u32 = 2;
     pub const CREATE: u32 = 8;
-    pub const TRUNCATE: u32 = 0x10;
     pub const EXCLUSIVE: u32 = 0x20;
 }
 

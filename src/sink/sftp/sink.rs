@@ -1,6 +1,7 @@
 //! Files, directories and all else made over SFTP.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use super::super::{Drain, Entry, Failure, Half, Limits, Made, Names, ReadBack, Sink, Standing, Token};
 use super::file::Writing;
@@ -115,13 +116,15 @@ impl Sink for Sftp {
     fn sweep(&self, kept: &[&Token]) -> Result<(), Failure> {
         let kept: HashSet<&str> = kept.iter().filter_map(|token| token.get("name")?.as_str()).collect();
         let (folder, line) = (format!("{OWN_FOLDER}/{TEMPORARY}"), self.line()?);
+        let is_first = !self.is_swept.load(Ordering::Relaxed);
+        let is_left = |name: &str| (is_first || self.is_own(name)) && !kept.contains(name);
         for name in self.list(folder.as_bytes())?.keys() {
-            let is_kept = std::str::from_utf8(name).is_ok_and(|name| kept.contains(name));
-            if !is_kept {
+            if std::str::from_utf8(name).map_or(is_first, is_left) {
                 let place = [&self.below(folder.as_bytes())[..], b"/", name].concat();
                 self.ask(&line, &Ask::new(kind::REMOVE).bytes(&place))?;
             }
         }
+        self.is_swept.store(true, Ordering::Relaxed);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use super::super::store::Digest;
 use super::super::{Failure, Found, Store};
 use super::packet::{Answer, Ask, Attributes, kind, open, status};
-use super::{LANES, Sftp, hash, is_top};
+use super::{LANES, Sftp, cleared_away, hash, is_top};
 use crate::name::OWN_FOLDER;
 
 impl Store for Sftp {
@@ -24,7 +24,7 @@ impl Store for Sftp {
     fn put_own(&self, name: &str, file: &File) -> Result<(), Failure> {
         let line = self.line()?;
         let (temporary, place) =
-            (self.temporary(&self.small_name()), self.below(format!("{OWN_FOLDER}/{name}").as_bytes()));
+            (self.temporary(&self.new_name()), self.below(format!("{OWN_FOLDER}/{name}").as_bytes()));
         let flags = open::WRITE | open::CREATE | open::EXCLUSIVE;
         let ask = Ask::new(kind::OPEN).bytes(&temporary).u32(flags).attributes(&Attributes::default());
         let handle = self.handle("making it", &line, &ask)?;
@@ -44,7 +44,10 @@ impl Store for Sftp {
             offset += n as u64;
         }
         self.success("closing it", &self.ask(&line, &Ask::new(kind::CLOSE).bytes(&handle))?)?;
-        self.success("naming it", &self.rename(&line, &temporary, &place, true)?)
+        match self.rename(&line, &temporary, &place, true)? {
+            Answer::Status(status::NO_SUCH_FILE, _) => Err(cleared_away()),
+            answer => self.success("naming it", &answer),
+        }
     }
 
     fn remove_own(&self, name: &str) -> Result<(), Failure> {

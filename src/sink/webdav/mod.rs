@@ -54,6 +54,8 @@ pub struct WebDav {
     /// Tells its temporaries from those of other machines' runs.
     run: u64,
     next: AtomicU64,
+    /// What others left was cleared away.
+    is_swept: AtomicBool,
     on_way: Arc<Budget>,
     /// Files that may have been moved to their name when the connection was lost.
     doubtful: Mutex<HashSet<Vec<u8>>>,
@@ -158,6 +160,7 @@ pub fn open(url: &Url, options: &Options) -> Result<Box<dyn Store>, Unopened> {
         listings: Mutex::default(),
         run: run_number(),
         next: AtomicU64::new(0),
+        is_swept: AtomicBool::new(false),
         on_way: Budget::new(ON_WAY),
         doubtful: Mutex::default(),
         tags: Tags::default(),
@@ -354,10 +357,14 @@ impl Sink for WebDav {
     }
 
     fn sweep(&self, _kept: &[&super::Token]) -> Result<(), Failure> {
-        for name in self.list(sending::FOLDER.as_bytes())?.unwrap_or_default().into_keys() {
+        let own = format!("{:x}-", self.run);
+        let is_first = !self.is_swept.load(Ordering::Relaxed);
+        let left = self.list(sending::FOLDER.as_bytes())?.unwrap_or_default().into_keys();
+        for name in left.filter(|name| is_first || name.starts_with(own.as_bytes())) {
             let path = [sending::FOLDER.as_bytes(), b"/", &name].concat();
             self.server.send("DELETE", &self.server.address(&path), &[], b"")?;
         }
+        self.is_swept.store(true, Ordering::Relaxed);
         Ok(())
     }
 

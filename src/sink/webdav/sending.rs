@@ -28,6 +28,9 @@ const WAITING: usize = 4;
 const MISNAMED: &str = "the server did not give it its name, when it was sent and had only to be moved there (some cut names \
                         at ? and #)";
 
+/// It is gone before it got its name.
+const CLEARED_AWAY: &str = "what was sent is gone; does another machine copy to the same place?";
+
 /// Sent, but not under its name yet.
 #[derive(Default)]
 struct Sent {
@@ -144,18 +147,22 @@ impl Sending {
         let (from, to) = (self.server.address(&self.temporary), self.server.address(path));
         let headers = [("Destination", &*to), ("Overwrite", if overwrite { "T" } else { "F" })];
         let answer = self.server.send("MOVE", &from, &headers, b"")?;
-        let may_be_moved = matches!(answer.status(), 404 | 409 | 412);
-        if !answer.is_good() && (!may_be_moved || !self.was_moved(path)?) {
-            return Err(bad(answer));
+        if !answer.is_good() {
+            let is_gone = matches!(answer.status(), 403 | 404 | 409 | 412) && self.is_gone()?;
+            match is_gone {
+                false => return Err(bad(answer)),
+                // The file has its name already, and only the answer to that was lost.
+                true if self.etag(path).is_ok() => {}
+                // Another machine's run clears away what it knows nothing of.
+                true => return Err(Failure::Forgotten(CLEARED_AWAY.into())),
+            }
         }
         self.is_moved = true;
         Ok(sent)
     }
 
-    /// True if the file has its name already, and only the answer to that was lost.
-    fn was_moved(&self, path: &[u8]) -> Result<bool, Failure> {
-        let gone = self.server.send("HEAD", &self.server.address(&self.temporary), &[], b"")?.status() == 404;
-        Ok(gone && self.etag(path).is_ok())
+    fn is_gone(&self) -> Result<bool, Failure> {
+        Ok(self.server.send("HEAD", &self.server.address(&self.temporary), &[], b"")?.status() == 404)
     }
 
     /// What the server calls the file at `path`, which must be there, whole.
