@@ -3,6 +3,8 @@
 
 mod common;
 mod copying;
+#[path = "servers/far.rs"]
+mod far;
 #[path = "servers/proxy.rs"]
 mod proxy;
 mod servers;
@@ -10,106 +12,68 @@ mod servers;
 mod sshd;
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use common::{Scratch, run, system};
-use copying::ext4;
-use proxy::Proxy;
-use servers::{free_ports, rclone, rclone_webdav, swift};
+use common::Scratch;
+use far::{Far, Machine, wait_until};
+use servers::{free_ports, rclone_webdav, swift};
 use sshd::Sshd;
 
-/// What is done with first.
-const FILES: &str = "for i in $(seq 30); do head -c 200000 /dev/urandom > f$i; done";
+/// What is done with first: so many files, of so many bytes in all.
+const FILES: (usize, u64) = (30, 6_000_000);
 
-/// Bytes of that.
-const SMALL: u64 = 6_000_000;
+/// Bytes sent for all that is no content: manifests, and what protocols need.
+const BESIDE: u64 = 1_500_000;
 
 /// How a copy is lost.
 struct Loss {
     /// Bytes of a file that is half sent by then.
     large: u64,
-    /// When so many bytes were sent.
-    until: u64,
-    /// Bytes a second at most.
-    pace: &'static str,
-    /// What goes on its way between a checkpoint and the end, and what is on the line: nobody knows of that.
-    forgotten: u64,
+    /// So many of them are on record.
+    known: u64,
 }
 
-/// Parts are small, or there are none.
-const SOON: Loss = Loss { large: 20_000_000, until: 16_000_000, pace: "3MiB", forgotten: 6_500_000 };
+/// Parts are small.
+const SOON: Loss = Loss { large: 40_000_000, known: 8_000_000 };
 
-/// Parts of 5 MiB, of which two are on their way.
-const LATER: Loss = Loss { large: 40_000_000, until: 34_000_000, pace: "3MiB", forgotten: 18_000_000 };
+/// Parts of 5 MiB.
+const LATER: Loss = Loss { large: 60_000_000, known: 15_000_000 };
 
-struct Far {
-    proxy: Proxy,
-    url: String,
-    settings: Vec<(&'static str, String)>,
-}
+/// There are none: the file is sent anew.
+const NEVER: Loss = Loss { large: 40_000_000, known: 0 };
 
-struct Case {
-    scratch: Scratch,
-    image: PathBuf,
-}
-
-impl Case {
-    fn new(large: u64) -> Self {
-        let scratch = Scratch::new();
-        let image = ext4(&scratch, 96 << 20, &format!("{FILES}; head -c {large} /dev/urandom > large"));
-        Case { scratch, image }
-    }
-
-    fn offmount(&self, far: &Far, args: &[&str]) -> Command {
-        let mut command = system(env!("CARGO_BIN_EXE_offmount"));
-        command.args(args).env("XDG_STATE_HOME", self.scratch.join("state")).env("HOME", self.scratch.path());
-        command.env("NO_COLOR", "1").envs(far.settings.iter().map(|(name, value)| (*name, value)));
-        command
-    }
-
-    /// Begins a copy, loses it and all that is known of it here in its middle.
-    fn lose(&self, far: &Far, loss: &Loss) {
-        let image = self.image.to_str().unwrap();
-        let slowly = ["--order", "small-first", "--checkpoint", "1s", "--bwlimit", loss.pace];
-        let mut command = self.offmount(far, &[&["copy", image, "--to", &far.url][..], &slowly].concat());
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let began = Instant::now();
-        while far.proxy.sent() < loss.until {
-            assert!(child.try_wait().unwrap().is_none(), "it was over too soon");
-            assert!(began.elapsed() < Duration::from_secs(120), "nothing moves");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        child.kill().unwrap(); // SIGKILL
-        child.wait().unwrap();
-        fs::remove_dir_all(self.scratch.join("state")).unwrap();
+impl Loss {
+    /// True once all that is done with is on record, and as much of the large file as is to be.
+    fn is_due(&self, far: &Far) -> bool {
+        let (records, parts) = (far.on_record("manifest"), far.on_record("journal"));
+        let ends = parts.split("\"end\":").skip(1).filter_map(|it| it.split([',', '}']).next()?.parse::<u64>().ok());
+        let is_on_record = |n| records.contains(&format!("\"path\":\"f{n}\""));
+        ends.max().unwrap_or(0) >= self.known && (1..=FILES.0).all(is_on_record)
     }
 }
 
-/// The copy is lost in its middle; `parts`: what was sent of a large file is not lost with it.
+/// The copy is lost in its middle, and goes on from what is on record.
 #[track_caller]
-fn goes_on(far: &Far, loss: &Loss, parts: bool) {
-    let case = Case::new(loss.large);
-    case.lose(far, loss);
+fn goes_on(far: &Far, loss: &Loss) {
+    let files =
+        format!("for i in $(seq {}); do head -c {} /dev/urandom > f$i; done", FILES.0, FILES.1 / FILES.0 as u64);
+    let machine = Machine::new(&format!("{files}; head -c {} /dev/urandom > large", loss.large));
+    let mut child = machine.begin(far, &["--order", "small-first", "--checkpoint", "1s", "--bwlimit", "3MiB"]);
+    wait_until("records", &mut child, || loss.is_due(far));
+    machine.lose(child);
     let (sent, received) = (far.proxy.sent(), far.proxy.received());
-    let image = case.image.to_str().unwrap();
-    let ran = run(&mut case.offmount(far, &["copy", image, "--to", &far.url]), b"").exits(0);
+    let ran = machine.copy(far, &[]).exits(0);
     let (sent, received) = (far.proxy.sent() - sent, far.proxy.received() - received);
     assert!(ran.text().contains("already there"), "{ran:?}");
-    let most = loss.large + loss.forgotten - if parts { loss.until - SMALL } else { 0 };
     println!("{}: {sent} bytes sent, {received} received", far.url);
-    assert!(sent < most, "{sent} bytes were sent again");
-    assert!(received < SMALL * 3 / 4, "{received} bytes were read back");
-    run(&mut case.offmount(far, &["verify", "--to", &far.url]), b"").exits(0);
+    assert!(sent < loss.large - loss.known + BESIDE, "{sent} bytes were sent again");
+    assert!(received < FILES.1 * 3 / 4, "{received} bytes were read back");
+    machine.verify(far);
 }
 
 #[test]
 fn sftp() {
     let (sshd, there) = (Sshd::start(), Scratch::new());
-    let proxy = Proxy::before(sshd.port);
-    let url = sshd.url(proxy.port, &there.join("copy"));
-    goes_on(&Far { proxy, url, settings: vec![("OFFMOUNT_SSH", sshd.ssh("ssh"))] }, &SOON, true);
+    goes_on(&Far::sftp(&sshd, &there.join("copy")), &SOON);
     let own = fs::read_dir(there.join("copy/.offmount")).unwrap().flatten().map(|it| it.file_name());
     let mut own: Vec<_> = own.map(|name| name.into_string().unwrap()).collect();
     own.sort();
@@ -119,25 +83,9 @@ fn sftp() {
 #[test]
 fn swift_and_s3() {
     let server = swift();
-    let proxy = Proxy::before(server.port);
-    let auth = format!("http://127.0.0.1:{}/auth/v1.0", proxy.port);
-    let settings = vec![("ST_AUTH", auth), ("ST_USER", "test:tester".into()), ("ST_KEY", "testing".into())];
-    let swift = Far { proxy, url: "swift://lost/x".into(), settings };
-    let proxy = Proxy::before(server.port);
-    let settings = vec![
-        ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", proxy.port)),
-        ("AWS_ACCESS_KEY_ID", "test:tester".into()),
-        ("AWS_SECRET_ACCESS_KEY", "testing".into()),
-    ];
-    let remote = format!(
-        ":s3,provider=Other,access_key_id='test:tester',secret_access_key=testing,endpoint='http://127.0.0.1:{}',force_path_style=true:",
-        server.port
-    );
-    run(rclone().args(["mkdir", &format!("{remote}bucket")]), b"").exits(0);
-    let s3 = Far { proxy, url: "s3://bucket/y".into(), settings };
     std::thread::scope(|scope| {
-        scope.spawn(|| goes_on(&swift, &LATER, true));
-        scope.spawn(|| goes_on(&s3, &LATER, true));
+        scope.spawn(|| goes_on(&Far::swift(&server, "lost/x"), &LATER));
+        scope.spawn(|| goes_on(&Far::s3(&server, "y"), &LATER));
     });
 }
 
@@ -145,8 +93,6 @@ fn swift_and_s3() {
 fn webdav() {
     let (served, port) = (Scratch::new(), free_ports(1));
     let _server = rclone_webdav(served.path(), port);
-    let proxy = Proxy::before(port);
-    let url = format!("webdav://user@127.0.0.1:{}/copy", proxy.port);
-    goes_on(&Far { proxy, url, settings: vec![("OFFMOUNT_WEBDAV_PASSWORD", "word".into())] }, &SOON, false);
+    goes_on(&Far::webdav(port, served.path(), "copy"), &NEVER);
     assert_eq!(fs::read_dir(served.join("copy/.offmount")).unwrap().count(), 3);
 }

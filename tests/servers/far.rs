@@ -19,6 +19,13 @@ pub struct Far {
     /// Its address.
     pub url: String,
     settings: Vec<(&'static str, String)>,
+    held: Held,
+}
+
+/// Where the tests find what a destination holds.
+enum Held {
+    Folder(PathBuf),
+    Rclone(String),
 }
 
 impl Far {
@@ -26,7 +33,8 @@ impl Far {
     pub fn sftp(sshd: &Sshd, directory: &Path) -> Self {
         let proxy = Proxy::before(sshd.port);
         let url = sshd.url(proxy.port, directory);
-        Far { proxy, url, settings: vec![("OFFMOUNT_SSH", sshd.ssh("ssh"))] }
+        let settings = vec![("OFFMOUNT_SSH", sshd.ssh("ssh"))];
+        Far { proxy, url, settings, held: Held::Folder(directory.to_owned()) }
     }
 
     /// A place in Swift: a container and what is below it.
@@ -34,7 +42,9 @@ impl Far {
         let proxy = Proxy::before(server.port);
         let auth = format!("http://127.0.0.1:{}/auth/v1.0", proxy.port);
         let settings = vec![("ST_AUTH", auth), ("ST_USER", "test:tester".into()), ("ST_KEY", "testing".into())];
-        Far { proxy, url: format!("swift://{place}"), settings }
+        let direct = format!("http://127.0.0.1:{}/auth/v1.0", server.port);
+        let held = Held::Rclone(format!(":swift,user='test:tester',key=testing,auth='{direct}':{place}"));
+        Far { proxy, url: format!("swift://{place}"), settings, held }
     }
 
     /// A place in a bucket of Swift's S3 interface, which is made if it is missing.
@@ -50,15 +60,44 @@ impl Far {
             ("AWS_ACCESS_KEY_ID", "test:tester".into()),
             ("AWS_SECRET_ACCESS_KEY", "testing".into()),
         ];
-        Far { proxy, url: format!("s3://bucket/{place}"), settings }
+        Far {
+            proxy,
+            url: format!("s3://bucket/{place}"),
+            settings,
+            held: Held::Rclone(format!("{remote}bucket/{place}")),
+        }
     }
 
-    /// A directory of the WebDAV server of rclone's that listens at `port`.
-    pub fn webdav(port: u16, directory: &str) -> Self {
+    /// A directory below the one that rclone serves at `port`.
+    pub fn webdav(port: u16, served: &Path, directory: &str) -> Self {
         let proxy = Proxy::before(port);
         let url = format!("webdav://user@127.0.0.1:{}/{directory}", proxy.port);
-        Far { proxy, url, settings: vec![("OFFMOUNT_WEBDAV_PASSWORD", "word".into())] }
+        let settings = vec![("OFFMOUNT_WEBDAV_PASSWORD", "word".into())];
+        Far { proxy, url, settings, held: Held::Folder(served.join(directory)) }
     }
+
+    /// What is on record there of runs that are at work, or were lost: pieces of `manifest` or `journal`.
+    pub fn on_record(&self, of: &str) -> String {
+        match &self.held {
+            Held::Folder(folder) => {
+                let own = fs::read_dir(folder.join(".offmount")).into_iter().flatten().flatten().map(|it| it.path());
+                let mut pieces: Vec<_> = own.filter(|path| is_piece(path, of)).collect();
+                pieces.sort();
+                // One may be gone by now.
+                pieces.iter().filter_map(|path| fs::read_to_string(path).ok()).collect()
+            }
+            Held::Rclone(remote) => {
+                let mut cat = rclone();
+                cat.args(["cat", "--include", &format!("running.*.{of}.jsonl"), &format!("{remote}/.offmount")]);
+                run(&mut cat, b"").text().to_owned()
+            }
+        }
+    }
+}
+
+fn is_piece(path: &Path, of: &str) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("running.") && name.ends_with(&format!(".{of}.jsonl"))
 }
 
 /// An image, and what the machine that copies it remembers.
