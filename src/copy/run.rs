@@ -22,7 +22,7 @@ use super::place::Places;
 use super::plan::Plan;
 use super::previous::{Key, Previous, key};
 use super::select::{Mark, Selected};
-use super::there::There;
+use super::there::{Ended, There};
 use super::{Counts, Destination, Error, Outcome, Problem, Request, Stopped, dry, guard, remote};
 use crate::manifest::{Algorithm, FOLDER, Header, NAME, Record, Trailer, VolumeId};
 use crate::name::escaped;
@@ -148,12 +148,7 @@ pub fn through_folder<'a>(
     }
     let mut stopped = job.why();
     drop(job);
-    let there = far.map(|(_, there)| there).filter(|_| !is_gone(&stopped));
-    let meanwhile = there.map(|there| patiently(progress, request.patience, || there.meanwhile())).transpose();
-    let meanwhile = meanwhile.map(Option::flatten).unwrap_or_else(|failure| {
-        stopped = Some(Stopped::DestinationGone(failure.to_string()));
-        None
-    });
+    let meanwhile = far.and_then(|(_, there)| ended_meanwhile(there, request, progress, &mut stopped));
     if let Some(ended) = &meanwhile {
         previous.add_ended(ended.manifest.clone());
     }
@@ -190,6 +185,23 @@ pub fn through_folder<'a>(
         ));
     }
     Ok((outcome, published.and(closed)))
+}
+
+/// What another run left that ended since this one began. Where that can not be fetched, nothing more is put there: it would
+/// be lost.
+fn ended_meanwhile(
+    there: &There<'_>,
+    request: &Request<'_>,
+    progress: &dyn Progress,
+    stopped: &mut Option<Stopped>,
+) -> Option<Ended> {
+    if is_gone(stopped) {
+        return None;
+    }
+    patiently(progress, request.patience, || there.meanwhile()).unwrap_or_else(|failure| {
+        *stopped = Some(Stopped::DestinationGone(failure.to_string()));
+        None
+    })
 }
 
 fn is_gone(stopped: &Option<Stopped>) -> bool {
