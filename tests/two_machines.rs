@@ -162,6 +162,8 @@ fn a_large_file_that_both_send_is_whole() {
     // It came too late, and says so.
     assert_eq!(other.wait().unwrap().code(), Some(1), "{}", two.said());
     assert!(two.said().contains("large: ") && two.said().contains("was kept"), "{}", two.said());
+    // What stands there is on record all the same: the other's.
+    assert_eq!(names_in("B3SUMS", "b3sum", &copy), BTreeSet::from(["large".to_owned(), "small".to_owned()]));
     two.copy(&to_two, &[]).exits(0);
     two.verify(&to_two);
 }

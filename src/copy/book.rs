@@ -24,6 +24,8 @@ pub struct Book {
     pub problems: Vec<Problem>,
     /// Paths of which this run knows nothing, so far: what earlier ones have on record of them still holds.
     pub unmade: HashSet<Key>,
+    /// Paths at which something else stood, so far.
+    pub kept: HashSet<Key>,
     failed: Option<io::Error>,
     ahead: Ahead,
 }
@@ -78,6 +80,7 @@ impl Book {
             counts: Counts::default(),
             problems: Vec::new(),
             unmade: HashSet::new(),
+            kept: HashSet::new(),
             failed: None,
             ahead: Ahead(None),
         };
@@ -112,6 +115,7 @@ impl Book {
         let room = NAMED.saturating_sub(self.problems.len());
         self.problems.extend(done.problems.into_iter().take(room));
         self.unmade.extend(done.unmade);
+        self.kept.extend(done.kept);
     }
 
     /// Takes lines of an earlier run's manifest, with their lines of sums.

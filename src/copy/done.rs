@@ -19,13 +19,16 @@ pub struct Done {
     pub problems: Vec<Problem>,
     /// Paths of which this run knows nothing: it could not make them, or did not get there.
     pub unmade: Vec<Key>,
+    /// Paths at which something else stood.
+    pub kept: Vec<Key>,
 }
 
 impl Done {
     /// Nothing yet.
     pub fn new(hashes: Hashes) -> Self {
         let sums = hashes.algorithms().map(|_| Vec::new()).collect();
-        Done { hashes, lines: Vec::new(), sums, counts: Counts::default(), problems: Vec::new(), unmade: Vec::new() }
+        let (counts, problems, unmade, kept) = (Counts::default(), Vec::new(), Vec::new(), Vec::new());
+        Done { hashes, lines: Vec::new(), sums, counts, problems, unmade, kept }
     }
 
     /// Bytes it holds.
@@ -38,8 +41,10 @@ impl Done {
         record.write(&mut self.lines);
         self.add_sums(record);
         self.count(record);
-        if matches!(record.status, Status::Failed | Status::Left) {
-            self.unmade.push(key(&record.path));
+        match record.status {
+            Status::Failed | Status::Left => self.unmade.push(key(&record.path)),
+            Status::Kept => self.kept.push(key(&record.path)),
+            Status::Copied | Status::AlreadyThere | Status::Planned => {}
         }
         if let Some(what) = problem(record) {
             self.problems.push(Problem { path: record.path.clone(), status: Some(record.status), what });

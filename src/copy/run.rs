@@ -151,6 +151,9 @@ pub fn through_folder<'a>(
     let meanwhile = far.and_then(|(_, there)| ended_meanwhile(there, request, progress, &mut stopped));
     if let Some(ended) = &meanwhile {
         previous.add_ended(ended.manifest.clone());
+        // It may be the other run's.
+        let kept = std::mem::take(&mut book.kept);
+        book.unmade.extend(kept);
     }
     book.end(&Trailer::now(stopped.as_ref().map(Stopped::to_string), named(&book.counts)));
     let mut absent = 0;
