@@ -92,12 +92,14 @@ peers() {
       ;;
     s3)
       command "offmount copy" "'$offmount' copy '$image' --to s3://bench/$new --quiet"
+      command "offmount copy --pack" "'$offmount' copy '$image' --to s3://bench/$new --quiet --pack"
       command "s3cmd" "s3cmd -q --no-ssl --host 127.0.0.1:2430 --host-bucket 127.0.0.1:2430 --access_key test:tester \
         --secret_key testing --region us-east-1 put -r $mounted/ s3://bench/$new/"
       command "rclone copy" "rclone copy --transfers 16 $mounted \":$s3:bench/$new\""
       ;;
     swift)
       command "offmount copy" "'$offmount' copy '$image' --to swift://bench/$new --quiet"
+      command "offmount copy --pack" "'$offmount' copy '$image' --to swift://bench/$new --quiet --pack"
       command "rclone copy" "rclone copy --transfers 16 --swift-chunk-size 64M $mounted \":$swift:bench/$new\""
       ;;
     webdav)

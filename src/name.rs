@@ -9,6 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 /// The folder, at the top of a destination, of offmount's own files.
 pub const OWN_FOLDER: &str = ".offmount";
 
+/// Where in a destination archives of small files are.
+pub const PACKS: &str = ".offmount/packs";
+
 /// A name or path as people can read it and terminals can not be harmed by it: backslashes, control characters and
 /// bytes that are not UTF-8 as `ls -b` writes them (`\n`, `\033`, `\377`).
 pub fn escaped(bytes: &[u8]) -> Escaped<'_> {

@@ -5,11 +5,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::bytes::{Span, Spans};
 use crate::finding::Finding;
 use crate::json::Fields;
+use crate::name::PACKS;
 use crate::time::Times;
 
 /// Names a node within its filesystem: the inode number for ext, the place of the directory entry for FAT.
@@ -254,4 +256,30 @@ impl Unkept {
 
     /// Of times what is below a second.
     pub const NANOSECONDS: &str = "nanoseconds";
+}
+
+/// Where in an archive of small files the contents of one stand.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Packed {
+    /// Name of the archive, in the folder [`PACKS`] of the destination; empty until it is sent.
+    #[serde(deserialize_with = "name_of_pack")]
+    pub pack: String,
+    /// Where in it the contents begin, in bytes.
+    pub at: u64,
+}
+
+impl Packed {
+    /// The archive's path below the destination.
+    pub fn path(&self) -> Vec<u8> {
+        format!("{PACKS}/{}", self.pack).into_bytes()
+    }
+}
+
+/// A name, and no path to somewhere else.
+fn name_of_pack<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    match name.contains('/') || [".", ".."].contains(&&*name) {
+        true => Err(D::Error::custom("an archive's name is no path")),
+        false => Ok(name),
+    }
 }

@@ -7,9 +7,10 @@ use rayon::prelude::*;
 
 use super::Hashes;
 use super::done::Done;
+use super::packs;
 use super::previous::{Key, key};
 use crate::manifest::{Header, Record, Status};
-use crate::node::{Kind, Unkept};
+use crate::node::Kind;
 use crate::sink::{Failure, Store};
 
 /// Records looked for in the destination at a time.
@@ -98,12 +99,13 @@ impl<'a> Carried<'a> {
 impl There<'_> {
     /// False if nothing stands at a record's path, or what can not be what was copied.
     fn holds(&self, record: &Record) -> bool {
-        let is_in_manifest_alone = record.unkept.iter().any(|unkept| unkept.what == Unkept::ITSELF);
-        if is_in_manifest_alone || self.is_gone.load(Ordering::Relaxed) {
+        if record.is_in_manifest_alone() || self.is_gone.load(Ordering::Relaxed) {
             return true;
         }
-        match self.store.find(&record.path) {
-            Ok(Some(there)) => there.kind == record.kind && (there.kind != Kind::File || there.size == record.size),
+        match packs::standing_of(record, |path| self.store.find(path)) {
+            Ok(Some((there, _))) => {
+                there.kind == record.kind && (there.kind != Kind::File || there.size == record.size)
+            }
             Ok(None) | Err(Failure::Stands(_)) => false,
             Err(failure) => {
                 let is_gone = failure.may_pass() || matches!(failure, Failure::Gone(_));

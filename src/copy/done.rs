@@ -64,6 +64,7 @@ impl Done {
             Status::Copied | Status::Planned => {
                 *counts.copied.entry(record.kind).or_default() += 1;
                 counts.unhashed += u64::from(record.data_blake3.is_some());
+                counts.packed += u64::from(record.packed.is_some() && !record.is_in_manifest_alone());
             }
             Status::AlreadyThere => counts.already_there += 1,
             Status::Kept => counts.kept += 1,

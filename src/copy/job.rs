@@ -188,6 +188,7 @@ impl<'a> Job<'a> {
             reason: None,
             unkept: Vec::new(),
             etag: None,
+            packed: None,
         }
     }
 
@@ -211,9 +212,9 @@ impl<'a> Job<'a> {
                 record.status = Status::Kept;
                 record.reason = Some(failure.to_string());
             }
-            Halt::Failure(Failure::Refused(why) | Failure::Forgotten(why)) => {
+            Halt::Failure(failure @ (Failure::Refused(_) | Failure::Forgotten(_) | Failure::Apart)) => {
                 record.status = Status::Failed;
-                record.reason = Some(why);
+                record.reason = Some(failure.to_string());
             }
         }
     }

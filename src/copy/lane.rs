@@ -1,10 +1,10 @@
 //! One lane of a run: reads, hashes and writes batch after batch.
 
 use super::Hashes;
+use super::batch::Company;
 use super::done::Done;
 use super::hash::Hasher;
 use super::job::{Halt, Job};
-use super::parts::Piecewise;
 use super::patience::{ACHIEVED, BEGUN, Patience};
 use super::plan::Planned;
 use super::standing;
@@ -12,7 +12,7 @@ use crate::bytes::{Buffer, Span, Spans};
 use crate::fs::content::{Ahead, Content, Run};
 use crate::manifest::{Digests, Flaw, Record, Status};
 use crate::node::{Kind, Node, Trust};
-use crate::sink::{Committed, Drain, Entry, Failure};
+use crate::sink::{Committed, Drain, Entry, Failure, Sink};
 use crate::source::SourceGone;
 use crate::tree::ItemId;
 
@@ -56,7 +56,8 @@ impl Lane {
 
 /// A file about to be copied.
 pub struct Opened<'f> {
-    node: Node,
+    /// What it is.
+    pub node: Node,
     content: Option<Content<'f>>,
     runs: Vec<Run>,
 }
@@ -72,6 +73,28 @@ impl Opened<'_> {
     }
 }
 
+/// Files of one part about to be copied.
+#[derive(Clone, Copy)]
+pub struct OpenBatch<'b, 'f> {
+    /// Which.
+    pub files: &'b [Planned],
+    /// The same, opened; `None` for what leads to no node.
+    pub opened: &'b [Option<Opened<'f>>],
+}
+
+/// A file being copied, as every step needs it.
+#[derive(Clone, Copy)]
+pub struct Copying<'a, 'f> {
+    /// The file in the plan.
+    pub file: &'a Planned,
+    /// What is made of it.
+    pub entry: &'a Entry<'a>,
+    /// Its bytes.
+    pub content: &'a Content<'f>,
+    /// The same as runs.
+    pub runs: &'a [Run],
+}
+
 /// What reading a file gave.
 pub struct ContentRead {
     /// Hashes of all of it, zeros included.
@@ -82,55 +105,89 @@ pub struct ContentRead {
     pub lost: Spans,
 }
 
+impl ContentRead {
+    /// Of a file all of which was there to be hashed.
+    pub fn whole(digests: Digests) -> Self {
+        ContentRead { digests, data_blake3: None, lost: Spans::new() }
+    }
+}
+
 impl Job<'_> {
-    /// Copies a batch of files of one part. `whole`: the directory that they are all the files of.
-    pub fn copy_files(&self, batch: &[Planned], whole: Option<ItemId>, lane: &mut Lane) -> Done {
+    /// Copies a batch of files of one part.
+    pub fn copy_files(&self, files: &[Planned], company: Company, lane: &mut Lane) -> Done {
         let mut done = Done::new(self.hashes);
-        let part = batch[0].part;
-        let opened = if self.is_stopped() { None } else { self.open_batch(part, batch) };
+        let part = files[0].part;
+        let opened = if self.is_stopped() { None } else { self.open_batch(part, files) };
         let Some(opened) = opened else {
-            batch.iter().for_each(|file| done.add(&self.left(part, file.item)));
+            files.iter().for_each(|file| done.add(&self.left(part, file.item)));
             return done;
         };
-        let directory = whole.map(|item| self.places.path(part, item));
-        match directory.filter(|directory| self.sink.begin_whole(directory)) {
-            None => self.copy_each(batch, &opened, lane, |file, record| self.settled(file, &record, &mut done)),
-            Some(directory) => {
-                let mut records = Vec::with_capacity(batch.len());
-                self.copy_each(batch, &opened, lane, |_, record| records.push(record));
-                if self.sink.end_whole(&directory).is_err() {
-                    // Somebody else made something there: file by file, then.
-                    records.clear();
-                    self.copy_each(batch, &opened, lane, |_, record| records.push(record));
-                }
-                batch.iter().zip(&records).for_each(|(file, record)| self.settled(file, record, &mut done));
-            }
+        let batch = OpenBatch { files, opened: &opened };
+        let settled = |file: &Planned, record: Record| self.settled(file, &record, &mut done);
+        match company {
+            Company::Neighbours => self.copy_each(batch, lane, settled),
+            Company::Directory(item) => self.copy_whole(batch, &self.places.path(part, item), lane, settled),
+            Company::Pack(longest) => self.copy_together(batch, longest, lane, settled),
         }
         let long = |file: &&Planned| file.bytes > BUFFER as u64;
-        self.progress.advance(batch.iter().filter(|file| !long(file)).map(|file| file.bytes).sum());
-        self.progress.files(batch.len() as u64);
+        self.progress.advance(files.iter().filter(|file| !long(file)).map(|file| file.bytes).sum());
+        self.progress.files(files.len() as u64);
         done
     }
 
-    /// Copies the files of a batch one after the other, and hands on what each came to.
-    fn copy_each(
+    /// Copies all files of a directory, which appears with all of them, if the destination can do that.
+    fn copy_whole(
         &self,
-        batch: &[Planned],
-        opened: &[Option<Opened<'_>>],
+        batch: OpenBatch<'_, '_>,
+        directory: &[u8],
         lane: &mut Lane,
         mut then: impl FnMut(&Planned, Record),
     ) {
+        if !self.sink.begin_whole(directory) {
+            return self.copy_each(batch, lane, then);
+        }
+        let mut records = Vec::with_capacity(batch.files.len());
+        self.copy_each(batch, lane, |_, record| records.push(record));
+        if self.sink.end_whole(directory).is_err() {
+            // Somebody else made something there: file by file, then.
+            records.clear();
+            self.copy_each(batch, lane, |_, record| records.push(record));
+        }
+        batch.files.iter().zip(records).for_each(|(file, record)| then(file, record));
+    }
+
+    /// Copies the files of a batch one after the other, and hands on what each came to.
+    fn copy_each(&self, batch: OpenBatch<'_, '_>, lane: &mut Lane, mut then: impl FnMut(&Planned, Record)) {
+        self.visit_each(batch, lane, |file, it, lane| {
+            then(file, self.copy_or_miss(file, it, lane));
+            true
+        });
+    }
+
+    /// Visits the files of a batch one after the other, as long as `visit` says so. What lies close together is read ahead.
+    pub fn visit_each(
+        &self,
+        batch: OpenBatch<'_, '_>,
+        lane: &mut Lane,
+        mut visit: impl FnMut(&Planned, Option<&Opened<'_>>, &mut Lane) -> bool,
+    ) {
         lane.ahead.forget();
         let mut read_ahead_until = 0;
-        for (i, (file, it)) in batch.iter().zip(opened).enumerate() {
-            let Some(it) = it else {
-                then(file, self.nothing_left_of(file.part, file.item));
-                continue;
-            };
-            if i >= read_ahead_until {
-                read_ahead_until = self.read_ahead(file.part, opened, i, lane);
+        for (i, (file, it)) in batch.files.iter().zip(batch.opened).enumerate() {
+            if it.is_some() && i >= read_ahead_until {
+                read_ahead_until = self.read_ahead(file.part, batch.opened, i, lane);
             }
-            then(file, self.copy_file(file, it, lane));
+            if !visit(file, it.as_ref(), lane) {
+                return;
+            }
+        }
+    }
+
+    /// Copies one file, or says that nothing is left of it.
+    pub fn copy_or_miss(&self, file: &Planned, it: Option<&Opened<'_>>, lane: &mut Lane) -> Record {
+        match it {
+            Some(it) => self.copy_file(file, it, lane),
+            None => self.nothing_left_of(file.part, file.item),
         }
     }
 
@@ -198,7 +255,7 @@ impl Job<'_> {
         loop {
             let mut record = self.record(file.part, file.item, Some(&it.node));
             lane.written = 0;
-            match self.try_file(file, it, lane, &mut record) {
+            match self.try_file(file, it, (self.sink, lane), &mut record) {
                 Ok(()) => {
                     self.luck.note();
                     return record;
@@ -222,7 +279,14 @@ impl Job<'_> {
         }
     }
 
-    fn try_file(&self, file: &Planned, it: &Opened<'_>, lane: &mut Lane, record: &mut Record) -> Result<(), Halt> {
+    /// Copies one file into `sink`, once.
+    pub fn try_file(
+        &self,
+        file: &Planned,
+        it: &Opened<'_>,
+        (sink, lane): (&dyn Sink, &mut Lane),
+        record: &mut Record,
+    ) -> Result<(), Halt> {
         let Opened { node, content, runs } = it;
         self.read_xattrs(file.part, node, record)?;
         if let Some(content) = content {
@@ -241,66 +305,77 @@ impl Job<'_> {
         let made = match (node.kind, content) {
             (Kind::File, Some(content)) => {
                 note_extents(record, runs, self.part(file.part).start);
-                self.write_file(file, &entry, content, runs, lane, record)
+                self.write_file(&Copying { file, entry: &entry, content, runs }, (sink, lane), record)
             }
             (Kind::Directory, _) => Err(Failure::Refused("it is a directory that stands elsewhere".into()).into()),
-            _ => self.write_special(&entry, record),
+            _ => self.write_special(&entry, sink, record),
         };
         record.xattrs = xattrs;
         record.target = (node.kind == Kind::Symlink).then_some(target);
         made
     }
 
-    fn write_special(&self, entry: &Entry<'_>, record: &mut Record) -> Result<(), Halt> {
-        if let Some(standing) = self.sink.standing(entry.path)? {
+    fn write_special(&self, entry: &Entry<'_>, sink: &dyn Sink, record: &mut Record) -> Result<(), Halt> {
+        if let Some(standing) = sink.standing(entry.path)? {
             if standing::is_same_special(entry, &standing) {
                 record.status = Status::AlreadyThere;
-                record.unkept = self.sink.restore(entry)?;
+                record.unkept = sink.restore(entry)?;
                 return Ok(());
             }
             standing::may_replace(entry, &standing)?;
         }
-        record.unkept = self.sink.special(entry)?;
+        record.unkept = sink.special(entry)?;
         Ok(())
     }
 
     fn write_file(
         &self,
-        file: &Planned,
-        entry: &Entry<'_>,
-        content: &Content<'_>,
-        runs: &[Run],
-        lane: &mut Lane,
+        it: &Copying<'_, '_>,
+        (sink, lane): (&dyn Sink, &mut Lane),
         record: &mut Record,
     ) -> Result<(), Halt> {
-        if let Some(standing) = self.sink.standing(entry.path)? {
-            if standing.kind == Kind::File && standing.size == entry.node.size {
-                let read = self.compare_standing(file, entry, content, runs, lane, &standing)?;
-                if let Some((read, Committed { unkept, etag })) = read {
-                    record.status = Status::AlreadyThere;
-                    (record.unkept, record.etag) = (unkept, etag);
-                    note_content(record, read, entry.data);
-                    // What an attempt left that was killed at its very end is of no use any more.
-                    self.journal
-                        .map_or(Ok(()), |journal| journal.over(entry.path))
-                        .map_err(super::parts::not_written)?;
-                    return Ok(());
-                }
-            }
-            standing::may_replace(entry, &standing)?;
-        }
-        if let (Some(journal), Some(part_size)) = (self.journal, self.sink.part_size(entry.node.size)) {
-            let it = Piecewise { file, entry, content, runs };
-            let (read, committed) = self.write_in_parts(&it, part_size, journal, lane)?;
+        let Copying { file, entry, content, runs } = *it;
+        if let Some((read, committed)) = self.is_there(it, sink, lane)? {
+            record.status = Status::AlreadyThere;
+            note_committed(record, committed);
             note_content(record, read, entry.data);
-            Committed { unkept: record.unkept, etag: record.etag } = committed;
+            // What an attempt left that was killed at its very end is of no use any more.
+            let over = self.journal.map_or(Ok(()), |journal| journal.over(entry.path));
+            return Ok(over.map_err(super::parts::not_written)?);
+        }
+        if let (Some(journal), Some(part_size)) = (self.journal, sink.part_size(entry.node.size)) {
+            let (read, committed) = self.write_in_parts(it, part_size, journal, lane)?;
+            note_content(record, read, entry.data);
+            note_committed(record, committed);
             return Ok(());
         }
-        let mut drain = self.sink.create(entry, None)?;
+        let mut drain = sink.create(entry, None)?;
         let read = self.read_file(file, content, runs, lane, Some(&mut *drain))?;
         note_content(record, read, entry.data);
-        Committed { unkept: record.unkept, etag: record.etag } = drain.commit()?;
+        note_committed(record, drain.commit()?);
         Ok(())
+    }
+
+    /// What the destination holds of a file already, if that is all of it.
+    ///
+    /// # Errors
+    /// Also where something else stands there, and is to be left alone.
+    fn is_there(
+        &self,
+        it: &Copying<'_, '_>,
+        sink: &dyn Sink,
+        lane: &mut Lane,
+    ) -> Result<Option<(ContentRead, Committed)>, Halt> {
+        let entry = it.entry;
+        let Some(standing) = sink.standing(entry.path)? else { return Ok(self.is_in_pack(it)?) };
+        if standing.kind == Kind::File
+            && standing.size == entry.node.size
+            && let Some(same) = self.compare_standing(it, lane, &standing)?
+        {
+            return Ok(Some(same));
+        }
+        standing::may_replace(entry, &standing)?;
+        Ok(None)
     }
 
     /// Reads and hashes a file, and writes it to `drain` if there is one.
@@ -405,6 +480,11 @@ pub fn note_extents(record: &mut Record, runs: &[Run], start: u64) {
             _ => record.extents.push((span.start, place, span.len())),
         }
     }
+}
+
+/// Notes on a record what a destination says of a file. The name of a pack is known when it is sent.
+fn note_committed(record: &mut Record, committed: Committed) {
+    Committed { unkept: record.unkept, etag: record.etag, packed: record.packed } = committed;
 }
 
 fn note_content(record: &mut Record, read: ContentRead, data: &[Span]) {

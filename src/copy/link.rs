@@ -68,7 +68,16 @@ impl Job<'_> {
     /// Copies the file once more under a further name, where the destination has no hard links.
     fn copy_instead(&self, link: &Link, first: &Record, why: String, lane: &mut Lane) -> Record {
         let Link { part, item, .. } = *link;
-        let file = Planned { rank: 0, offset: 0, id: first.node().id, part, item, linked: false, bytes: first.size };
+        let file = Planned {
+            rank: 0,
+            offset: 0,
+            id: first.node().id,
+            part,
+            item,
+            linked: false,
+            bytes: first.size,
+            size: first.size,
+        };
         let Some(opened) = self.open_batch(part, &[file]) else { return self.left(part, item) };
         let Some(Some(opened)) = opened.first() else { return self.nothing_left_of(part, item) };
         let mut record = self.copy_file(&file, opened, lane);
@@ -92,7 +101,7 @@ impl Job<'_> {
         let target = first.target.as_deref().unwrap_or_default();
         let overwrite = self.request.overwrite;
         let entry = Entry { path: &path, node: &node, target, xattrs: &[], data: &[], overwrite };
-        if first.unkept.iter().any(|unkept| unkept.what == Unkept::ITSELF) {
+        if first.is_in_manifest_alone() {
             // Of what is not there, there is no second name.
             return Ok(());
         }

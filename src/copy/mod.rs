@@ -22,6 +22,7 @@ mod link;
 mod order;
 mod outcome;
 mod pace;
+mod packs;
 mod parts;
 mod patience;
 mod place;
@@ -35,6 +36,7 @@ mod select;
 mod space;
 mod standing;
 mod there;
+mod together;
 mod verify;
 pub mod worth;
 

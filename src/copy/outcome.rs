@@ -40,6 +40,8 @@ pub struct Counts {
     pub unnamed_in_sums: u64,
     /// Files whose holes were too large to be hashed.
     pub unhashed: u64,
+    /// Files copied whose contents are in archives of small files.
+    pub packed: u64,
     /// Paths left out by `--exclude`, `--newer` and `--max-size`.
     pub filtered: u64,
 }
@@ -66,6 +68,7 @@ impl Counts {
         self.renamed += other.renamed;
         self.unnamed_in_sums += other.unnamed_in_sums;
         self.unhashed += other.unhashed;
+        self.packed += other.packed;
         self.filtered += other.filtered;
     }
 }

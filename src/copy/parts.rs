@@ -8,30 +8,16 @@ use std::collections::VecDeque;
 
 use super::job::{Halt, Job};
 use super::journal::{Journal, PartHash, Sent};
-use super::lane::{ContentRead, Lane};
+use super::lane::{ContentRead, Copying, Lane};
 use super::patience::Luck;
-use super::plan::Planned;
 use super::previous::fingerprint;
-use crate::fs::content::{Content, Run};
-use crate::sink::{Committed, Drain, Entry, Failure};
-
-/// What is copied, as every function here needs it.
-pub struct Piecewise<'a, 'f> {
-    /// The file in the plan.
-    pub file: &'a Planned,
-    /// What is made of it.
-    pub entry: &'a Entry<'a>,
-    /// Its bytes.
-    pub content: &'a Content<'f>,
-    /// The same as runs.
-    pub runs: &'a [Run],
-}
+use crate::sink::{Committed, Drain, Failure};
 
 impl Job<'_> {
     /// Writes a file in parts of `part_size` bytes, after what an earlier attempt left of it.
     pub fn write_in_parts(
         &self,
-        it: &Piecewise<'_, '_>,
+        it: &Copying<'_, '_>,
         part_size: u64,
         journal: &Journal,
         lane: &mut Lane,
@@ -59,7 +45,7 @@ impl Job<'_> {
     /// Reads the file into the parts. `None` where what was sent before can not be gone on with.
     fn send(
         &self,
-        it: &Piecewise<'_, '_>,
+        it: &Copying<'_, '_>,
         mut parts: Parts<'_>,
         lane: &mut Lane,
     ) -> Result<Option<(ContentRead, Committed)>, Halt> {

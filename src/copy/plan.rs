@@ -1,5 +1,7 @@
 //! What is copied, and in which order: [`Plan`].
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::batch::Wholes;
@@ -32,6 +34,8 @@ pub struct Planned {
     pub linked: bool,
     /// Bytes to read.
     pub bytes: u64,
+    /// Length in bytes, holes counted; 0 for all but files.
+    pub size: u64,
 }
 
 /// A further name of a file.
@@ -55,6 +59,10 @@ pub struct Plan {
     pub links: Vec<Link>,
     /// Small directories whose files are copied together.
     pub wholes: Wholes,
+    /// Small files that are sent as one archive, in ascending order.
+    pub packs: Vec<Range<usize>>,
+    /// Up to how many bytes they have.
+    pub packed: u64,
     /// Bytes to read.
     pub bytes: u64,
     /// Paths left out by time or size.
@@ -74,6 +82,8 @@ impl Plan {
             files: Vec::new(),
             links: Vec::new(),
             wholes: Wholes::new(),
+            packs: Vec::new(),
+            packed: 0,
             bytes: 0,
             filtered: 0,
         };
@@ -114,7 +124,7 @@ impl Plan {
                     first.linked = true;
                     self.links.push(Link { part: n, item, first: first.item });
                 }
-                _ => firsts.push(Planned { rank: 0, offset: 0, id, part: n, item, linked: false, bytes: 0 }),
+                _ => firsts.push(Planned { rank: 0, offset: 0, id, part: n, item, linked: false, bytes: 0, size: 0 }),
             }
         }
         let looked_at: Result<Vec<Vec<Option<Planned>>>, SourceGone> = firsts
@@ -170,6 +180,7 @@ fn look_at(
             }
             let mut planned = *file;
             if node.kind == Kind::File && node.size > 0 {
+                planned.size = node.size;
                 (planned.offset, planned.bytes) = place_of(part, &node)?;
             }
             planned.rank = rank(request.order, places, &planned, &node);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::Error;
 use super::carried::Carried;
 use crate::manifest::{AHEAD, Digests, Header, Line, NAME, PARTIAL, Reader, Record, Status, parse};
-use crate::node::{Kind, Node, Unkept};
+use crate::node::{Kind, Node, Packed, Unkept};
+use crate::sink::Committed;
 use crate::sink::local::Folder;
 use crate::time::Time;
 
@@ -35,6 +36,8 @@ struct Known {
     file: Key,
     rest: Arc<Rest>,
     etag: Option<Box<str>>,
+    /// Where in a pack it begins.
+    at: u64,
 }
 
 /// What many records have in common, mostly: kept once.
@@ -43,6 +46,8 @@ struct Rest {
     /// Digests besides BLAKE3.
     digests: Digests,
     unkept: Vec<Unkept>,
+    /// The name of the pack.
+    pack: Option<String>,
 }
 
 /// What a manifest proves of a file.
@@ -54,6 +59,15 @@ pub struct Proof {
     pub unkept: Vec<Unkept>,
     /// What the destination called its contents.
     pub etag: Option<String>,
+    /// The archive that holds it.
+    pub packed: Option<Packed>,
+}
+
+impl Proof {
+    /// What became of the file when it was copied.
+    pub fn committed(&self) -> Committed {
+        Committed { unkept: self.unkept.clone(), etag: self.etag.clone(), packed: self.packed.clone() }
+    }
 }
 
 /// Manifests of earlier runs, newest first.
@@ -89,14 +103,15 @@ impl Previous {
                 && let Some(blake3) = record.digests.blake3.filter(|_| is_whole(&record))
             {
                 let file = fingerprint(volume(header, &record.volume), record.inode, record.size, &record.times);
-                let rest = Rest { digests: Digests { blake3: None, ..record.digests }, unkept: record.unkept };
+                let (pack, at) = record.packed.map(|it| (it.pack, it.at)).unzip();
+                let rest = Rest { digests: Digests { blake3: None, ..record.digests }, unkept: record.unkept, pack };
                 let rest = rests.get(&rest).cloned().unwrap_or_else(|| {
                     let rest = Arc::new(rest);
                     rests.insert(rest.clone());
                     rest
                 });
                 let etag = record.etag.map(String::into_boxed_str);
-                known.entry(key(&record.path)).or_insert(Known { blake3, file, rest, etag });
+                known.entry(key(&record.path)).or_insert(Known { blake3, file, rest, etag, at: at.unwrap_or(0) });
             }
         })?;
         (previous.known, previous.ended) = (known, ended);
@@ -131,6 +146,7 @@ impl Previous {
             digests: Digests { blake3: Some(known.blake3), ..known.rest.digests },
             unkept: known.rest.unkept.clone(),
             etag: known.etag.as_deref().map(str::to_owned),
+            packed: known.rest.pack.clone().map(|pack| Packed { pack, at: known.at }),
         })
     }
 

@@ -40,7 +40,10 @@ pub fn to_remote(
     let limits = store.limits();
     // Lanes wait for the network, mostly: there are more of them than cores.
     let pool = pool(limits.lanes.unwrap_or(LANES).max(request.threads.unwrap_or(1)))?;
-    let prepared = pool.install(|| Prepared::new(request, limits.names, progress))?;
+    let mut prepared = pool.install(|| Prepared::new(request, limits.names, progress))?;
+    if let Some(longest) = request.pack.filter(|_| limits.packs) {
+        prepared.plan.gather_packs(longest);
+    }
     let previous = Previous::read(&folder)?;
     let (mut outcome, published) =
         through_folder(request, store, (&folder, Some((&keeper, &there))), prepared, previous, &pool, progress)?;

@@ -6,19 +6,27 @@ use std::io::{self, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::packs;
 use super::standing::{Cover, hash_standing, is_same_special};
 use super::{Error, Hashes, Problem};
+use crate::bytes::{Buffer, Span};
 use crate::manifest::{Line, NAME, Reader, Record, Status, parse};
-use crate::node::Kind;
+use crate::name::escaped;
+use crate::node::{Kind, Packed};
 use crate::progress::{Progress, Unit};
 use crate::sink::local::Local;
 use crate::sink::{Entry, Failure, Made, Sink, key};
+
+/// Bytes of an archive read at a time.
+const BUFFER: usize = 256 << 10;
 
 /// What restoring came to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Restored {
     /// Files whose attributes were restored.
     pub files: u64,
+    /// Of these, files taken out of archives.
+    pub unpacked: u64,
     /// Directories, those made anew included.
     pub directories: u64,
     /// Links, pipes, sockets and devices, those made anew included.
@@ -199,16 +207,49 @@ impl Run<'_> {
 
     fn attributes(&mut self, record: &Record) -> Result<(), Failure> {
         let node = record.node();
-        match self.local.stands_at(&record.path)? {
-            None => return Err(Failure::Refused("it is not there".into())),
-            Some(standing) if standing.kind != Kind::File => return Err(Failure::Stands("something else")),
-            Some(standing) if standing.size != record.size => return Err(Failure::Stands("a different file")),
-            Some(_) => {}
-        }
-        let made = self.local.restore(&entry(record, &node, false))?;
+        let made = match (self.local.stands_at(&record.path)?, &record.packed) {
+            (None, Some(packed)) => {
+                let made = self.unpack(record, packed)?;
+                self.restored.unpacked += 1;
+                made
+            }
+            (None, None) => return Err(Failure::Refused("it is not there".into())),
+            (Some(standing), _) if standing.kind != Kind::File => return Err(Failure::Stands("something else")),
+            (Some(standing), _) if standing.size != record.size => return Err(Failure::Stands("a different file")),
+            (Some(_), _) => self.local.restore(&entry(record, &node, false))?,
+        };
         self.count_unkept(made);
         self.restored.files += 1;
         Ok(())
+    }
+
+    /// Makes a file of what an archive holds of it, with its attributes, if that is what was copied.
+    fn unpack(&self, record: &Record, packed: &Packed) -> Result<Made, Failure> {
+        let (path, size) = (packed.path(), record.size);
+        let shown = escaped(&path);
+        if packs::standing(packed, size, |path| self.local.stands_at(path))?.is_none() {
+            return Err(Failure::Refused(format!("neither it nor {shown}, which holds it, is there")));
+        }
+        let (node, whole) = (record.node(), [Span::new(0, size)]);
+        let entry = Entry { data: &whole[..usize::from(size > 0)], ..entry(record, &node, false) };
+        let mut pack = self.local.read_back(&path)?;
+        let mut drain = self.local.create(&entry, None)?;
+        let (mut hasher, mut buffer, mut at) = (blake3::Hasher::new(), Buffer::new(BUFFER), 0);
+        while at < size {
+            let len = (size - at).min(BUFFER as u64) as usize; // of the buffer
+            let read = pack.read_at(packed.at + at, &mut buffer[..len]);
+            let read = read.map_err(|error| Failure::of("reading its archive", error))?;
+            if read == 0 {
+                return Err(Failure::Refused(format!("{shown} ended before its time")));
+            }
+            hasher.update(&buffer[..read]);
+            drain.write_at(at, &buffer[..read])?;
+            at += read as u64;
+        }
+        if record.digests.blake3 != Some(*hasher.finalize().as_bytes()) {
+            return Err(Failure::Refused(format!("what {shown} holds of it is not what was copied")));
+        }
+        Ok(drain.commit()?.unkept)
     }
 
     /// Makes a path a further name of a file again; a copy of its own makes way if it is the recorded one.

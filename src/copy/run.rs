@@ -273,7 +273,7 @@ fn work(job: &Job<'_>, prepared: &Prepared<'_>, ours: bool, pool: &rayon::Thread
         &batches,
         book,
         || Lane::new(job.hashes, lanes),
-        |batch, lane| job.copy_files(&plan.files[batch.files], batch.whole, lane),
+        |batch, lane| job.copy_files(&plan.files[batch.files], batch.company, lane),
     );
     let links = ranges(plan.links.len());
     in_lanes(

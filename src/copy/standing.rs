@@ -3,11 +3,10 @@
 use super::Hashes;
 use super::hash::Hasher;
 use super::job::{Halt, Job};
-use super::lane::{ContentRead, Lane};
-use super::plan::Planned;
+use super::lane::{ContentRead, Copying, Lane};
+use super::packs;
 use super::previous::Proof;
-use crate::bytes::{Buffer, Span, Spans};
-use crate::fs::content::{Content, Run};
+use crate::bytes::{Buffer, Span};
 use crate::manifest::Digests;
 use crate::node::Kind;
 use crate::progress::Progress;
@@ -101,22 +100,19 @@ impl Job<'_> {
     /// without reading the source; without one both are read.
     pub fn compare_standing(
         &self,
-        file: &Planned,
-        entry: &Entry<'_>,
-        content: &Content<'_>,
-        runs: &[Run],
+        it: &Copying<'_, '_>,
         lane: &mut Lane,
         there: &Standing,
     ) -> Result<Option<(ContentRead, Committed)>, Halt> {
+        let Copying { file, entry, content, runs } = *it;
         let hashes = self.hashes;
         let unreadable = |error: std::io::Error| Failure::of("reading what stands there", error);
-        let proof = self.previous.and_then(|previous| previous.proof(entry.path, self.identity(file.part), entry.node));
-        if let Some(proof) = proof.as_ref().filter(|_| self.sink.limits().is_far)
-            && hashes.algorithms().all(|algorithm| proof.digests.get(algorithm).is_some())
+        let proof = self.proof(it);
+        if let Some(proof) = proof.as_ref().filter(|proof| proof.packed.is_none() && self.sink.limits().is_far)
+            && self.has_all_hashes(proof)
             && is_recognised(entry, there, proof)
         {
-            let read = ContentRead { digests: proof.digests, data_blake3: None, lost: Spans::new() };
-            return Ok(Some((read, Committed { unkept: proof.unkept.clone(), etag: proof.etag.clone() })));
+            return Ok(Some((ContentRead::whole(proof.digests), proof.committed())));
         }
         let mut standing = self.sink.read_back(entry.path)?;
         if let Some(proof) = proof {
@@ -124,8 +120,8 @@ impl Job<'_> {
                 .map_err(unreadable)?;
             let digests = found.ok_or(Halt::Interrupted)?;
             if digests.blake3 == proof.digests.blake3 {
-                let read = ContentRead { digests, data_blake3: None, lost: Spans::new() };
-                return Ok(Some((read, Committed { unkept: proof.unkept, etag: there.etag.clone() })));
+                let etag = there.etag.clone();
+                return Ok(Some((ContentRead::whole(digests), Committed { unkept: proof.unkept, etag, packed: None })));
             }
         }
         let read = self.read_file(file, content, runs, lane, None)?;
@@ -140,6 +136,24 @@ impl Job<'_> {
         }
         // Nothing proves that its attributes were restored: the run that made it may have been killed.
         let unkept = self.sink.restore(entry)?;
-        Ok(Some((read, Committed { unkept, etag: there.etag.clone() })))
+        Ok(Some((read, Committed { unkept, etag: there.etag.clone(), packed: None })))
+    }
+
+    /// The same for a file that an earlier run sent in an archive, which is still there.
+    pub fn is_in_pack(&self, it: &Copying<'_, '_>) -> Result<Option<(ContentRead, Committed)>, Failure> {
+        let Some(proof) = self.proof(it).filter(|proof| self.has_all_hashes(proof)) else { return Ok(None) };
+        let Some(packed) = proof.packed.as_ref().filter(|_| self.sink.limits().packs) else { return Ok(None) };
+        let there = packs::standing(packed, it.entry.node.size, |path| self.sink.standing(path))?;
+        // An archive is named by its contents: where the store has no other name for them, that will do.
+        let is_it = there.is_some_and(|there| proof.etag.is_none() || proof.etag == there.etag);
+        Ok(is_it.then(|| (ContentRead::whole(proof.digests), proof.committed())))
+    }
+
+    fn proof(&self, it: &Copying<'_, '_>) -> Option<Proof> {
+        self.previous?.proof(it.entry.path, self.identity(it.file.part), it.entry.node)
+    }
+
+    fn has_all_hashes(&self, proof: &Proof) -> bool {
+        self.hashes.algorithms().all(|algorithm| proof.digests.get(algorithm).is_some())
     }
 }

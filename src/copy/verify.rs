@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
+use super::packs;
 use super::patience::patiently;
 use super::previous::{Key, key};
 use super::standing::{Cover, hash_standing};
 use super::{Error, Hashes};
 use crate::manifest::{Algorithm, Digests, FOLDER, Line, NAME, PARTIAL, Reader, Record, Status, parse};
 use crate::name::escaped;
-use crate::node::{Kind, Unkept};
+use crate::node::{Kind, Packed, Unkept};
 use crate::progress::{Progress, Unit};
 use crate::sink::local::Local;
 use crate::sink::store::Digest;
@@ -145,8 +146,16 @@ impl<'a> Own<'a> {
 /// A file in a destination, read on where the connection was lost.
 struct Copied<'a> {
     from: Checked<'a>,
-    path: &'a [u8],
+    path: Vec<u8>,
     file: Option<Box<dyn ReadBack + 'a>>,
+    /// Where in it the contents begin that are read.
+    begin: u64,
+}
+
+impl<'a> Copied<'a> {
+    fn of(from: Checked<'a>, path: Vec<u8>) -> Self {
+        Copied { from, path, file: None, begin: 0 }
+    }
 }
 
 impl ReadBack for Copied<'_> {
@@ -155,9 +164,9 @@ impl ReadBack for Copied<'_> {
         let read = from.ask(|| {
             let mut file = match self.file.take() {
                 Some(file) => file,
-                None => from.store.read_back(self.path)?,
+                None => from.store.read_back(&self.path)?,
             };
-            let read = file.read_at(offset, buffer).map_err(|error| Failure::of("reading", error))?;
+            let read = file.read_at(self.begin + offset, buffer).map_err(|error| Failure::of("reading", error))?;
             self.file = Some(file);
             Ok(read)
         });
@@ -300,8 +309,21 @@ type Told = HashMap<Vec<u8>, (Algorithm, Digest)>;
 
 fn check_in_store(from: Checked<'_>, lines: &[Line]) -> Vec<Found> {
     let told = if from.options.read_back { Told::new() } else { ask_digests(from.store, lines) };
-    let check = |line: &Line| Found::of(line, |record| check(from, record, &told));
-    lines.par_iter().map(check).collect()
+    // What stands in one archive is read one after the other, and so with few requests.
+    let groups: Vec<&[Line]> = lines.chunk_by(|a, b| pack_of(a).is_some() && pack_of(a) == pack_of(b)).collect();
+    let check_group = |group: &&[Line]| {
+        let mut pack = pack_of(&group[0]).map(|packed| Copied::of(from, packed.path()));
+        let check = |line: &Line| Found::of(line, |record| check(from, record, &told, pack.as_mut()));
+        group.iter().map(check).collect::<Vec<_>>()
+    };
+    groups.par_iter().flat_map_iter(check_group).collect()
+}
+
+fn pack_of(line: &Line) -> Option<&Packed> {
+    match line {
+        Line::Record(record) => record.packed.as_ref(),
+        _ => None,
+    }
 }
 
 /// Has the destination hash files, if it can.
@@ -349,32 +371,42 @@ impl Verified {
     }
 }
 
-/// Compares what stands at a record's path with the record.
-fn check(from: Checked<'_>, record: &Record, told: &Told) -> Found {
-    if record.unkept.iter().any(|unkept| unkept.what == Unkept::ITSELF) {
+/// Compares what stands at a record's path with the record; `pack` is the archive that its contents may stand in.
+fn check<'a>(from: Checked<'a>, record: &Record, told: &Told, pack: Option<&mut Copied<'a>>) -> Found {
+    if record.is_in_manifest_alone() {
         return Found::NotCopied;
     }
     let mut comparison = Comparison::of(record);
     let (mut bytes, mut unhashed) = (0, false);
     let Checked { store, progress, .. } = from;
-    match from.ask(|| store.standing(&record.path)) {
+    match from.ask(|| packs::standing_of(record, |path| store.standing(path))) {
         Err(failure) => comparison.note(What::Unreadable(failure.to_string())),
         Ok(None) => comparison.note(What::Missing),
-        Ok(Some(standing)) if standing.kind != record.kind => {
+        Ok(Some((standing, _))) if standing.kind != record.kind => {
             comparison.differs("kind", &format!("{:?}", record.kind), &format!("{:?}", standing.kind));
         }
-        Ok(Some(standing)) => {
-            comparison.attributes(store, &standing);
+        Ok(Some((standing, packed))) => {
+            if packed.is_none() {
+                comparison.attributes(store, &standing);
+            }
             if record.kind == Kind::File {
                 unhashed = record.digests == Digests::default() && record.data_blake3.is_none();
                 let proves = |etag: &&String| !etag.starts_with("W/");
                 let etag = record.etag.as_ref().filter(proves);
                 let is_same = !from.options.read_back && etag.is_some() && etag == standing.etag.as_ref();
+                let mut own = Copied::of(from, record.path.clone());
+                let file = match (packed, pack) {
+                    (Some(packed), Some(pack)) => {
+                        pack.begin = packed.at;
+                        pack
+                    }
+                    _ => &mut own,
+                };
                 bytes = match told.get(&record.path) {
-                    _ if standing.size != record.size => comparison.content(from, &standing),
+                    _ if standing.size != record.size => comparison.content(file, &standing),
                     _ if is_same => record.size,
                     Some((algorithm, digest)) => comparison.told(*algorithm, digest, progress),
-                    None => comparison.content(from, &standing),
+                    None => comparison.content(file, &standing),
                 };
             }
         }
@@ -471,8 +503,8 @@ impl<'r> Comparison<'r> {
     }
 
     /// Compares sizes and hashes; returns how many bytes were read.
-    fn content(&mut self, from: Checked<'_>, standing: &Standing) -> u64 {
-        let (record, progress) = (self.record, from.progress);
+    fn content(&mut self, file: &mut Copied<'_>, standing: &Standing) -> u64 {
+        let (record, progress) = (self.record, file.from.progress);
         if standing.size != record.size {
             self.differs("size", &record.size.to_string(), &standing.size.to_string());
             return 0;
@@ -484,8 +516,7 @@ impl<'r> Comparison<'r> {
             None if record.digests == Digests::default() => return 0,
             None => Cover::Whole,
         };
-        let mut file = Copied { from, path: &record.path, file: None };
-        let hashed = hash_standing(&mut file, record.size, &cover, hashes, progress);
+        let hashed = hash_standing(file, record.size, &cover, hashes, progress);
         match hashed {
             Err(error) => self.note(What::Unreadable(error.to_string())),
             Ok(None) => {}

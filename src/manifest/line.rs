@@ -10,7 +10,7 @@ use super::{Algorithm, Digests, Flaw, Record, Status};
 use crate::bytes::Span;
 use crate::json::{Fields, Object};
 use crate::name::{from_base64, from_json, to_base64, to_json};
-use crate::node::{Kind, Trust, Unkept, Xattr};
+use crate::node::{Kind, Packed, Trust, Unkept, Xattr};
 use crate::time::{Time, Times};
 
 /// A record as it is read. Of a name and its `_b64` twin exactly one is there.
@@ -77,6 +77,8 @@ pub(super) struct Wire<'a> {
     unkept: Vec<Unkept>,
     #[serde(default)]
     etag: Option<String>,
+    #[serde(default)]
+    packed: Option<Packed>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -124,6 +126,9 @@ impl Record {
         list(&mut to, "unkept", &self.unkept);
         if let Some(etag) = &self.etag {
             to.text("etag", etag);
+        }
+        if let Some(packed) = &self.packed {
+            to.value("packed", packed);
         }
         to.end();
     }
@@ -209,6 +214,7 @@ impl Wire<'_> {
             reason: self.reason,
             unkept: self.unkept,
             etag: self.etag,
+            packed: self.packed,
         })
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bytes::Span;
 use crate::finding::Finding;
-use crate::node::{Kind, Node, NodeId, Trust, Unkept, Xattr};
+use crate::node::{Kind, Node, NodeId, Packed, Trust, Unkept, Xattr};
 use crate::time::Times;
 
 use super::Digests;
@@ -100,11 +100,18 @@ pub struct Record {
     pub reason: Option<String>,
     /// What the destination did not take.
     pub unkept: Vec<Unkept>,
-    /// What the destination calls the contents, where it has a name for that.
+    /// What the destination calls the contents, where it has a name for that; of a file in a pack, those of the pack.
     pub etag: Option<String>,
+    /// The archive in which the destination holds the contents, where that is no file of its own.
+    pub packed: Option<Packed>,
 }
 
 impl Record {
+    /// True where the destination has no such thing, and nothing stands at its path.
+    pub fn is_in_manifest_alone(&self) -> bool {
+        self.unkept.iter().any(|unkept| unkept.what == Unkept::ITSELF)
+    }
+
     /// The file's metadata, as far as a destination needs it.
     pub fn node(&self) -> Node {
         Node {

@@ -44,6 +44,7 @@ pub struct CopyRecord<'a> {
     unkept: &'a BTreeMap<String, u64>,
     not_in_b3sums: u64,
     unhashed: u64,
+    packed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<String>,
     problems: Vec<ProblemRecord<'a>>,
@@ -124,6 +125,7 @@ impl Copy<'_> {
             unkept: &counts.unkept,
             not_in_b3sums: counts.unnamed_in_sums,
             unhashed: counts.unhashed,
+            packed: counts.packed,
             stopped: self.outcome.stopped.as_ref().map(ToString::to_string),
             problems: self.outcome.problems.iter().map(ProblemRecord::from).collect(),
             notes: &self.outcome.notes,
@@ -168,6 +170,7 @@ impl Copy<'_> {
             (counts.left, left),
             (counts.filtered, "left out as asked"),
             (counts.renamed, "under another name, as the destination can not hold theirs"),
+            (counts.packed, "sent together, in archives in .offmount/packs (restore-metadata unpacks them)"),
             (counts.unhashed, "nearly all holes, hashed without them"),
             (counts.unnamed_in_sums, "not in B3SUMS, whose form can not name them; `offmount verify` covers them"),
         ] {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::copy::{ProblemRecord, kind_count};
 use super::text::{count, digits};
 use crate::copy::{Problem, Restored};
-use crate::name;
+use crate::name::{self, PACKS};
 use crate::node::Kind;
 
 /// Problems shown to people.
@@ -20,6 +20,7 @@ pub struct RestoredRecord<'a> {
     summary: &'static str,
     complete: bool,
     files: u64,
+    unpacked: u64,
     directories: u64,
     specials: u64,
     links: u64,
@@ -34,6 +35,7 @@ impl<'a> From<&'a Restored> for RestoredRecord<'a> {
             summary: "restore-metadata",
             complete: restored.is_complete(),
             files: restored.files,
+            unpacked: restored.unpacked,
             directories: restored.directories,
             specials: restored.specials,
             links: restored.links,
@@ -61,6 +63,9 @@ pub fn summary(restored: &Restored) -> String {
         count(restored.links, "hard link"),
         count(restored.specials, "symbolic link or special file")
     );
+    if restored.unpacked > 0 {
+        let _ = writeln!(text, "  {:>9} of these files out of archives in {PACKS}", digits(restored.unpacked));
+    }
     for (what, n) in &restored.unkept {
         let _ = writeln!(
             text,

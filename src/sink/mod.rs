@@ -38,7 +38,7 @@ pub use half::{Half, Mark, Token};
 pub use store::{Found, Store};
 
 use crate::bytes::Span;
-use crate::node::{Kind, Node, Unkept, Xattr};
+use crate::node::{Kind, Node, Packed, Unkept, Xattr};
 use crate::time::Time;
 
 /// What a sink can do.
@@ -53,6 +53,8 @@ pub struct Limits {
     /// Reading back costs more than it proves: what stands there is recognised by the manifest, and by the size, the time
     /// and the ETag that the destination tells.
     pub is_far: bool,
+    /// It takes a few hundred files a second at best, whatever their size: small ones may go together ([`Sink::pack`]).
+    pub packs: bool,
 }
 
 /// Which names and paths a destination can hold.
@@ -100,11 +102,13 @@ pub struct Committed {
     pub unkept: Made,
     /// What the destination calls its contents, where it has a name for that ([`Standing::etag`]).
     pub etag: Option<String>,
+    /// Where its contents stand, if that is in an archive.
+    pub packed: Option<Packed>,
 }
 
 impl From<Made> for Committed {
     fn from(unkept: Made) -> Self {
-        Committed { unkept, etag: None }
+        Committed { unkept, etag: None, packed: None }
     }
 }
 
@@ -125,6 +129,8 @@ pub enum Failure {
     Refused(String),
     /// What was sent of a file is not there any more: it may do when begun anew.
     Forgotten(String),
+    /// It does not go together with others: on its own it may.
+    Apart,
 }
 
 impl Failure {
@@ -172,6 +178,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Stands(what) => write!(f, "{what} stands there and was kept"),
             Failure::Full => f.write_str("the destination is full"),
+            Failure::Apart => f.write_str("it does not go together with others"),
             Failure::Gone(error) => write!(f, "the destination is gone: {error}"),
             Failure::Passing(why) | Failure::Busy(why) | Failure::Refused(why) | Failure::Forgotten(why) => {
                 f.write_str(why)
@@ -275,6 +282,12 @@ pub trait Sink: Sync {
         Ok(())
     }
 
+    /// Begins a pack: of files that are made in it those of at most `longest` bytes go together. `None` where each is as well
+    /// on its own.
+    fn pack(&self, _longest: u64) -> Option<Box<dyn Pack + '_>> {
+        None
+    }
+
     /// In parts of how many bytes a file of this size is sent, if it can be gone on with after an interruption.
     fn part_size(&self, _size: u64) -> Option<u64> {
         None
@@ -313,6 +326,29 @@ pub trait Sink: Sync {
     /// # Errors
     /// [`Failure`].
     fn finish_directory(&self, entry: &Entry<'_>) -> Result<Made, Failure>;
+}
+
+/// Bytes of a pack at most: far more than what a request costs besides, and few enough to be held by every lane, and to be
+/// sent again.
+pub const PACK: u64 = 2 << 20;
+
+/// Gathers small files in an archive, one after the other, and makes all else where it belongs. What was gathered is in the
+/// destination once it is sent.
+pub trait Pack: Sink {
+    /// Sends what was gathered; `None` where nothing was.
+    ///
+    /// # Errors
+    /// [`Failure`]. Nothing of it is there then.
+    fn send(self: Box<Self>) -> Result<Option<Sent>, Failure>;
+}
+
+/// An archive of small files that is in the destination.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sent {
+    /// Its name in the folder of packs.
+    pub pack: String,
+    /// What the destination calls its contents.
+    pub etag: Option<String>,
 }
 
 /// Takes the bytes of one file. Dropped before it is committed or suspended, it leaves nothing behind.

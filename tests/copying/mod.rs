@@ -43,6 +43,7 @@ pub fn copy_with(
         bandwidth: None,
         patience: offmount::copy::PATIENCE,
         checkpoint: offmount::copy::CHECKPOINT,
+        pack: None,
         threads: Some(2),
         check_space: true,
         image: Image::default(),

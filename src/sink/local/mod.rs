@@ -257,7 +257,7 @@ fn stands(parent: &OwnedFd, name: &[u8]) -> Failure {
 impl Sink for Local {
     fn limits(&self) -> Limits {
         let finish_in_order = !self.maker.is_root();
-        Limits { lanes: None, names: Names::plain(self.name_max), finish_in_order, is_far: false }
+        Limits { lanes: None, names: Names::plain(self.name_max), finish_in_order, is_far: false, packs: false }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {

@@ -43,6 +43,11 @@ impl Body {
         self.len += len;
         len
     }
+
+    /// Takes away what was added after the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
 }
 
 impl Default for Body {

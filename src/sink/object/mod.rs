@@ -2,11 +2,12 @@
 //!
 //! A file is an object named as its path (see [`super::key`]). Small ones are sent in one piece, others in parts, several
 //! at a time; an object appears when it is whole. Whatever else a filesystem holds (directories, links, devices, owners,
-//! modes, times) the manifest keeps alone.
+//! modes, times) the manifest keeps alone. Small files may go together instead, in archives that keep most of that.
 
 mod body;
 mod bucket;
 mod index;
+mod pack;
 mod reading;
 pub mod tag;
 mod upload;
@@ -23,11 +24,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use self::index::{Index, Named};
+use self::pack::Gathered;
 use self::reading::Reading;
 use self::upload::Upload;
 use super::budget::{Budget, Share};
 use super::{
-    Drain, Entry, Failure, Found, Half, Limits, Made, Names, ReadBack, Sink, Standing, Store, Token, key, lacks,
+    Drain, Entry, Failure, Found, Half, Limits, Made, Names, Pack, ReadBack, Sink, Standing, Store, Token, key, lacks,
 };
 use crate::bytes::Span;
 use crate::name::OWN_FOLDER;
@@ -231,7 +233,7 @@ impl Sink for Objects {
     fn limits(&self) -> Limits {
         let longest_path = KEY_MAX.saturating_sub(self.prefix.len());
         let names = Names { longest: NAME_MAX, longest_path, length: key::length };
-        Limits { lanes: Some(LANES), names, finish_in_order: false, is_far: true }
+        Limits { lanes: Some(LANES), names, finish_in_order: false, is_far: true, packs: true }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {
@@ -272,6 +274,11 @@ impl Sink for Objects {
 
     fn directory(&self, _entry: &Entry<'_>) -> Result<(), Failure> {
         Ok(())
+    }
+
+    fn pack(&self, longest: u64) -> Option<Box<dyn Pack + '_>> {
+        // Where there is no memory for it, each goes on its own.
+        Some(Box::new(Gathered::new(self, longest).ok()?))
     }
 
     fn part_size(&self, size: u64) -> Option<u64> {

@@ -269,6 +269,6 @@ impl Drain for File<'_> {
         // The next attempt goes on with the parts that arrived.
         self.upload.stays |= sent.as_ref().is_err_and(Failure::may_pass);
         let tag = sent?;
-        Ok(Committed { unkept: lacks::of(self.entry, NAME), etag: (!tag.is_empty()).then_some(tag) })
+        Ok(Committed { unkept: lacks::of(self.entry, NAME), etag: (!tag.is_empty()).then_some(tag), packed: None })
     }
 }

@@ -227,7 +227,7 @@ impl Drain for Writing<'_> {
         };
         self.sftp.appear(&self.line, &self.temporary, self.entry)?;
         self.is_over = true;
-        Ok(Committed { unkept, etag: None })
+        Ok(unkept.into())
     }
 }
 

@@ -18,7 +18,7 @@ impl Sink for Sftp {
     fn limits(&self) -> Limits {
         let longest_path = PATH_MAX.saturating_sub(self.root.len());
         let names = Names { longest_path, ..Names::plain(self.name_max) };
-        Limits { lanes: Some(LANES), names, finish_in_order: !self.is_root, is_far: true }
+        Limits { lanes: Some(LANES), names, finish_in_order: !self.is_root, is_far: true, packs: false }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {

@@ -18,9 +18,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use self::member::{Member, padding};
+pub(super) use self::member::{Member, padding};
 use super::{Committed, Drain, Entry, Failure, Half, Limits, Made, Names, Sink};
 use crate::node::{Kind, Unkept};
+
+/// Two blocks of zeros end an archive.
+pub(super) const END: [u8; 1024] = [0; 1024];
 
 /// A stream of tape archive members, one after the other.
 pub struct Tar {
@@ -74,8 +77,7 @@ impl Tar {
             io::copy(&mut file.take(size), &mut stream.out)?;
             stream.out.write_all(padding(size))?;
         }
-        // Two blocks of zeros end an archive.
-        stream.out.write_all(&[0; 1024])?;
+        stream.out.write_all(&END)?;
         stream.out.flush()
     }
 
@@ -90,7 +92,7 @@ impl Sink for Tar {
         // Where it will be unpacked is not known: nearly every filesystem takes such names, and Linux such paths (`PATH_MAX`
         // without the slash of a directory and the byte at the end), relative to where it is unpacked.
         let names = Names { longest_path: 4096 - 2, ..Names::plain(255) };
-        Limits { lanes: Some(1), names, finish_in_order: true, is_far: false }
+        Limits { lanes: Some(1), names, finish_in_order: true, is_far: false, packs: false }
     }
 
     fn directory(&self, entry: &Entry<'_>) -> Result<(), Failure> {

@@ -311,7 +311,7 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 impl Sink for WebDav {
     fn limits(&self) -> Limits {
         let names = Names { longest: NAME_MAX, longest_path: PATH_MAX, length: key::length };
-        Limits { lanes: Some(LANES), names, finish_in_order: false, is_far: true }
+        Limits { lanes: Some(LANES), names, finish_in_order: false, is_far: true, packs: false }
     }
 
     fn standing(&self, path: &[u8]) -> Result<Option<Standing>, Failure> {

@@ -292,7 +292,7 @@ impl Writing<'_> {
             unkept.retain(|it| it.what != "times");
             unkept.push(Unkept { what: Unkept::NANOSECONDS.into(), why: "WebDAV keeps whole seconds".into() });
         }
-        Ok(Committed { unkept, etag })
+        Ok(Committed { unkept, etag, packed: None })
     }
 }
 
