@@ -22,6 +22,9 @@ use crate::sink::{Failure, Store};
 /// Files taken at a time where a store does not say.
 const LANES: usize = 4;
 
+/// Files taken at a time where small ones go together: so many packs fill a line, and more of them memory.
+const PACKING: usize = 8;
+
 /// Copies what `request` selects to `store`, with its state in the directory `state` of this machine.
 pub fn to_remote(
     request: &Request<'_>,
@@ -39,11 +42,11 @@ pub fn to_remote(
     let keeper = Keeper::new(store, &folder, request.checkpoint, left);
     let limits = store.limits();
     // Lanes wait for the network, mostly: there are more of them than cores.
-    let pool = pool(limits.lanes.unwrap_or(LANES).max(request.threads.unwrap_or(1)))?;
+    let packed = request.pack.filter(|_| limits.packs);
+    let lanes = if packed.is_some() { PACKING } else { limits.lanes.unwrap_or(LANES) };
+    let pool = pool(lanes.max(request.threads.unwrap_or(1)))?;
     let mut prepared = pool.install(|| Prepared::new(request, limits.names, progress))?;
-    if let Some(longest) = request.pack.filter(|_| limits.packs) {
-        prepared.plan.gather_packs(longest);
-    }
+    packed.into_iter().for_each(|longest| prepared.plan.gather_packs(longest));
     let previous = Previous::read(&folder)?;
     let (mut outcome, published) =
         through_folder(request, store, (&folder, Some((&keeper, &there))), prepared, previous, &pool, progress)?;

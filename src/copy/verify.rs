@@ -310,13 +310,17 @@ type Told = HashMap<Vec<u8>, (Algorithm, Digest)>;
 fn check_in_store(from: Checked<'_>, lines: &[Line]) -> Vec<Found> {
     let told = if from.options.read_back { Told::new() } else { ask_digests(from.store, lines) };
     // What stands in one archive is read one after the other, and so with few requests.
-    let groups: Vec<&[Line]> = lines.chunk_by(|a, b| pack_of(a).is_some() && pack_of(a) == pack_of(b)).collect();
+    let groups: Vec<&[Line]> = lines.chunk_by(are_in_one_pack).collect();
     let check_group = |group: &&[Line]| {
         let mut pack = pack_of(&group[0]).map(|packed| Copied::of(from, packed.path()));
         let check = |line: &Line| Found::of(line, |record| check(from, record, &told, pack.as_mut()));
         group.iter().map(check).collect::<Vec<_>>()
     };
     groups.par_iter().flat_map_iter(check_group).collect()
+}
+
+fn are_in_one_pack(a: &Line, b: &Line) -> bool {
+    matches!((pack_of(a), pack_of(b)), (Some(a), Some(b)) if a.pack == b.pack)
 }
 
 fn pack_of(line: &Line) -> Option<&Packed> {
