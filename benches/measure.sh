@@ -2,7 +2,7 @@
 # prints medians, ratios to the last one named `reference`, and peak memory.
 #
 # OFFMOUNT (default: a release build, made now) names the program; RUNS (default 5) after WARMUP (default 1) to warm up;
-# DESTINATION (default: a folder in /dev/shm, which is memory).
+# DESTINATION (default: a folder in /dev/shm, which is memory). ONLY: a pattern of the names of commands that are run.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(dirname "$here")
@@ -24,16 +24,18 @@ trap 'rm -rf "$work"' EXIT
 names=() lines=()
 
 command() {
+  [[ $1 =~ ${ONLY:-.} ]] || return 0
   names+=("$1")
   lines+=("$2")
 }
 
-# once TITLE: each command a single time, for a first look.
+# once TITLE: each command a single time, for a first look; those that take longer than LIMIT seconds are stopped, with exit
+# code 124.
 once() {
   printf '\n### %s, a single run\n\n| | s | peak MiB | exit code |\n| --- | ---: | ---: | ---: |\n' "$1"
   for i in "${!names[@]}"; do
     rm -rf "$out" && mkdir "$out"
-    /usr/bin/time --quiet -f '%e %M' -o "$work/once" sh -c "${lines[$i]}" >/dev/null 2>"$work/said" && code=0 || code=$?
+    /usr/bin/time --quiet -f '%e %M' -o "$work/once" timeout "${LIMIT:-0}" sh -c "${lines[$i]}" >/dev/null 2>"$work/said" && code=0 || code=$?
     tail -1 "$work/once" | awk -v name="${names[$i]}" -v code=$code '{ printf "| %s | %.2f | %.0f | %d |\n", name, $1, $2 / 1024, code }'
   done
   rm -rf "$out"

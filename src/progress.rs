@@ -8,8 +8,8 @@ pub trait Progress: Send + Sync {
     fn advance(&self, n: u64);
     /// `n` more files are done (a stage counted in bytes shows both).
     fn files(&self, n: u64);
-    /// Something failed that is tried again; what, in words.
-    fn trouble(&self, _what: &str) {}
+    /// Something to know meanwhile, in words: what failed and is tried again, what would be faster.
+    fn say(&self, _what: &str) {}
     /// True once the user asked to stop: finish what is half done, then return.
     fn interrupted(&self) -> bool;
 }

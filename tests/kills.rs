@@ -12,13 +12,14 @@ mod servers;
 #[path = "servers/sshd.rs"]
 mod sshd;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Mounted, Scratch, run, system};
+use common::{Mounted, Scratch, offmount, run, system};
 use copying::ext4;
 use proxy::Proxy;
 use servers::{free_ports, rclone, rclone_webdav, swift_in};
@@ -100,6 +101,8 @@ struct Far<'a> {
     folder: Option<PathBuf>,
     /// Bytes that one disturbance may cost.
     in_flight: u64,
+    /// Further arguments of a copy.
+    more: &'static [&'static str],
 }
 
 impl Far<'_> {
@@ -114,6 +117,7 @@ impl Far<'_> {
     fn copy(&self, load: &Load) -> Child {
         let image = load.image.to_str().unwrap();
         let mut command = self.offmount(load, &["copy", image, "--to", &self.url, "--quiet"]);
+        command.args(self.more);
         let said = fs::File::options().create(true).append(true).open(load.scratch.join("said")).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().expect("the program")
     }
@@ -279,6 +283,7 @@ fn a_directory() {
         folder: Some(to.clone()),
         // Of each of two threads: a part of a large file, or a file of middle size.
         in_flight: 2 * 12 * MIB,
+        more: &[],
     };
     survive("a directory", &load, far);
     rsync_finds_the_same(&load, &to, "-aHAXnic");
@@ -298,6 +303,7 @@ fn sftp() {
         folder: Some(to.clone()),
         // Of every large file a part and the writes that are not answered; of every lane a file of less than two parts.
         in_flight: 2 * 10 * MIB + 16 * 4 * MIB,
+        more: &[],
     };
     survive("sftp", &load, far);
     rsync_finds_the_same(&load, &to, "-aHnic");
@@ -308,9 +314,9 @@ fn sftp() {
 /// Parts and small files in memory together.
 const OBJECTS_IN_FLIGHT: u64 = 48 * MIB;
 
-#[test]
-fn swift() {
-    let (load, served, port) = (Load::new(kills(), 8 * MIB), Scratch::new(), free_ports(5));
+/// A copy to Swift with further arguments; `then` is told what rclone calls it, while the server lives.
+fn survive_to_swift(name: &str, load: &Load, more: &'static [&'static str], then: impl FnOnce(&str)) {
+    let (served, port) = (Scratch::new(), free_ports(5));
     let mut server = Some(swift_in(served.path(), port));
     let proxy = Proxy::before(port);
     let far = Far {
@@ -327,10 +333,28 @@ fn swift() {
         }),
         folder: None,
         in_flight: OBJECTS_IN_FLIGHT,
+        more,
     };
-    survive("swift", &load, far);
+    survive(name, load, far);
     let remote = format!(":swift,user='test:tester',key=testing,auth='http://127.0.0.1:{port}/auth/v1.0':");
-    rclone_finds_the_same(&load, &format!("{remote}killed/below"));
+    then(&format!("{remote}killed/below"));
+}
+
+#[test]
+fn swift() {
+    let load = Load::new(kills(), 8 * MIB);
+    survive_to_swift("swift", &load, &[], |remote| rclone_finds_the_same(&load, remote));
+}
+
+#[test]
+fn swift_with_small_files_together() {
+    let load = Load::new(kills(), 8 * MIB);
+    survive_to_swift("swift with packs", &load, &["--pack"], |remote| {
+        let got = load.scratch.dir("fetched");
+        run(rclone().args(["copy", "-q", remote]).arg(&got), b"").exits(0);
+        offmount(&[OsStr::new("restore-metadata"), got.as_os_str()]).exits(0);
+        rsync_finds_the_same(&load, &got, "-aHAXnic");
+    });
 }
 
 #[test]
@@ -356,6 +380,7 @@ fn s3() {
         }),
         folder: None,
         in_flight: OBJECTS_IN_FLIGHT,
+        more: &[],
     };
     survive("s3", &load, far);
     rclone_finds_the_same(&load, &format!("{remote}bucket/below"));
@@ -390,6 +415,7 @@ fn webdav() {
         folder: Some(served.join("copy")),
         // The files on their way.
         in_flight: 5 * MIB / 2 * kills() + 32 * MIB,
+        more: &[],
     };
     survive("webdav", &load, far);
     // The server keeps no times.

@@ -265,6 +265,18 @@ fn a_killed_copy_of_archives_is_gone_on_with() {
 }
 
 #[test]
+fn who_sends_many_small_files_one_by_one_is_told_of_the_faster_way() {
+    let scratch = Scratch::new();
+    let image = ext4(&scratch, 128 * MIB, r#"python3 -c 'for i in range(20000): open(str(i), "w").write("x")'"#);
+    let store = Store::swift();
+    let place = store.place("told");
+    // Nothing is sent: the time is over before it begins.
+    let told = |more: &[&str]| place.copy(&image, &[&["--deadline", "0s"], more].concat()).exits(1).stderr;
+    assert!(told(&[]).contains("20000 small files go one by one, which may take hours: with --pack"), "{}", told(&[]));
+    assert!(!told(&["--pack"]).contains("go one by one"));
+}
+
+#[test]
 fn only_object_stores_take_archives_of_small_files() {
     let scratch = Scratch::new();
     let image = ext4(&scratch, 64 * MIB, "echo 1 > a");

@@ -99,7 +99,7 @@ impl Progress for Bar {
         self.files.fetch_add(n, Ordering::Relaxed);
     }
 
-    fn trouble(&self, what: &str) {
+    fn say(&self, what: &str) {
         if self.quiet || !self.told.is_new(what) {
             return;
         }

@@ -73,7 +73,7 @@ impl Patience {
         if is_over || self.is_refused(failure, luck) {
             return false;
         }
-        progress.trouble(&format!("{failure}; trying again"));
+        progress.say(&format!("{failure}; trying again"));
         let (until, seen) = (Instant::now() + self.next, luck.seen());
         while Instant::now() < until && luck.seen() == seen {
             if stopped() {

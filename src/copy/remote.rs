@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::checkpoint::{Keeper, fetch};
 use super::patience::patiently;
+use super::plan::Plan;
 use super::previous::Previous;
 use super::run::{Prepared, pool, through_folder};
 use super::there::There;
@@ -24,6 +25,12 @@ const LANES: usize = 4;
 
 /// Files taken at a time where small ones go together: so many packs fill a line, and more of them memory.
 const PACKING: usize = 8;
+
+/// Files of at most so many bytes cost a store of objects as much as none.
+const SMALL: u64 = 64 << 10;
+
+/// So many of them take minutes, mostly.
+const MANY: usize = 20_000;
 
 /// Copies what `request` selects to `store`, with its state in the directory `state` of this machine.
 pub fn to_remote(
@@ -46,7 +53,11 @@ pub fn to_remote(
     let lanes = if packed.is_some() { PACKING } else { limits.lanes.unwrap_or(LANES) };
     let pool = pool(lanes.max(request.threads.unwrap_or(1)))?;
     let mut prepared = pool.install(|| Prepared::new(request, limits.names, progress))?;
-    packed.into_iter().for_each(|longest| prepared.plan.gather_packs(longest));
+    match packed {
+        Some(longest) => prepared.plan.gather_packs(longest),
+        None if limits.packs => advise(&prepared.plan, progress),
+        None => {}
+    }
     let previous = Previous::read(&folder)?;
     let (mut outcome, published) =
         through_folder(request, store, (&folder, Some((&keeper, &there))), prepared, previous, &pool, progress)?;
@@ -61,6 +72,16 @@ pub fn to_remote(
         outcome.stopped.get_or_insert(Stopped::DestinationGone(failure.to_string()));
     }
     Ok(outcome)
+}
+
+/// Says what would be faster, where it matters.
+fn advise(plan: &Plan, progress: &dyn Progress) {
+    let small = plan.files.iter().filter(|file| (1..=SMALL).contains(&file.size)).count();
+    if small >= MANY {
+        progress.say(&format!(
+            "{small} small files go one by one, which may take hours: with --pack they go together, in archives"
+        ));
+    }
 }
 
 /// The folder of a run's state; `None` where another run has it.

@@ -382,7 +382,7 @@ fn check<'a>(from: Checked<'a>, record: &Record, told: &Told, pack: Option<&mut 
     }
     let mut comparison = Comparison::of(record);
     let (mut bytes, mut unhashed) = (0, false);
-    let Checked { store, progress, .. } = from;
+    let store = from.store;
     match from.ask(|| packs::standing_of(record, |path| store.standing(path))) {
         Err(failure) => comparison.note(What::Unreadable(failure.to_string())),
         Ok(None) => comparison.note(What::Missing),
@@ -395,9 +395,6 @@ fn check<'a>(from: Checked<'a>, record: &Record, told: &Told, pack: Option<&mut 
             }
             if record.kind == Kind::File {
                 unhashed = record.digests == Digests::default() && record.data_blake3.is_none();
-                let proves = |etag: &&String| !etag.starts_with("W/");
-                let etag = record.etag.as_ref().filter(proves);
-                let is_same = !from.options.read_back && etag.is_some() && etag == standing.etag.as_ref();
                 let mut own = Copied::of(from, record.path.clone());
                 let file = match (packed, pack) {
                     (Some(packed), Some(pack)) => {
@@ -406,12 +403,7 @@ fn check<'a>(from: Checked<'a>, record: &Record, told: &Told, pack: Option<&mut 
                     }
                     _ => &mut own,
                 };
-                bytes = match told.get(&record.path) {
-                    _ if standing.size != record.size => comparison.content(file, &standing),
-                    _ if is_same => record.size,
-                    Some((algorithm, digest)) => comparison.told(*algorithm, digest, progress),
-                    None => comparison.content(file, &standing),
-                };
+                bytes = comparison.file(file, &standing, told.get(&record.path));
             }
         }
     }
@@ -495,6 +487,19 @@ impl<'r> Comparison<'r> {
                 let found = found.map_or("nothing".into(), |value| escaped(&value).to_string());
                 self.differs(&name, &escaped(&xattr.value).to_string(), &found);
             }
+        }
+    }
+
+    /// Compares a file with what proves its contents at the least cost; returns how many bytes that covers.
+    fn file(&mut self, file: &mut Copied<'_>, standing: &Standing, told: Option<&(Algorithm, Digest)>) -> u64 {
+        let (record, Checked { options, progress, .. }) = (self.record, file.from);
+        let etag = record.etag.as_ref().filter(|etag| !etag.starts_with("W/"));
+        let is_same = !options.read_back && etag.is_some() && etag == standing.etag.as_ref();
+        match told {
+            _ if standing.size != record.size => self.content(file, standing),
+            _ if is_same => record.size,
+            Some((algorithm, digest)) => self.told(*algorithm, digest, progress),
+            None => self.content(file, standing),
         }
     }
 

@@ -12,7 +12,9 @@
 //! 5. The manifest is written on this machine while the copy runs (in its state folder), and given to
 //!    [`Store::put_own`] at the end, also where the run stopped early. A run that finds no state here asks
 //!    [`Store::get_own`] for what an earlier one left, also for the pieces that one left which never came to an end. offmount's own files go to `.offmount/` below the destination.
-//! 6. Files of at least two parts are resumed: [`super::half`] tells how.
+//! 6. Where each request costs far more than the bytes of a small file, [`Sink::pack`] takes many at a time, and
+//!    [`Limits::packs`](super::Limits::packs) says so.
+//! 7. Files of at least two parts are resumed: [`super::half`] tells how.
 
 use std::fs::File;
 use std::io::Read;
