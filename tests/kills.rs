@@ -349,9 +349,10 @@ fn swift() {
 #[test]
 fn swift_with_small_files_together() {
     let load = Load::new(kills(), 8 * MIB);
-    survive_to_swift("swift with packs", &load, &["--pack"], |remote| {
+    survive_to_swift("packs", &load, &["--pack"], |remote| {
         let got = load.scratch.dir("fetched");
-        run(rclone().args(["copy", "-q", remote]).arg(&got), b"").exits(0);
+        // A Swift that was killed may list what was deleted.
+        run(rclone().args(["copy", "-q", "--exclude", "/.offmount/uploads/**", remote]).arg(&got), b"").exits(0);
         offmount(&[OsStr::new("restore-metadata"), got.as_os_str()]).exits(0);
         rsync_finds_the_same(&load, &got, "-aHAXnic");
     });
