@@ -115,9 +115,10 @@ impl Plan {
         companies.into_iter().filter(|(_, it)| small(it)).map(|(directory, it)| (directory, it.files)).collect()
     }
 
-    /// Brings files of at most `longest` bytes together in packs, each at the place of its first file: what comes first in the
+    /// Brings files of at most `longest` bytes (and half a pack) together in packs, each at the place of its first file: what comes first in the
     /// plan does not wait for a pack to be full.
     pub fn gather_packs(&mut self, longest: u64) {
+        let longest = longest.min(PACK / 2);
         let (mut places, mut pack) = (Vec::with_capacity(self.files.len()), None::<Filling>);
         for (i, file) in self.files.iter().enumerate() {
             if file.size > longest {

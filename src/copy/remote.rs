@@ -24,7 +24,7 @@ use crate::sink::{Failure, Store};
 const LANES: usize = 4;
 
 /// Files taken at a time where small ones go together: so many packs fill a line, and more of them memory.
-const PACKING: usize = 8;
+const PACKING: usize = 6;
 
 /// Files of at most so many bytes cost a store of objects as much as none.
 const SMALL: u64 = 64 << 10;
