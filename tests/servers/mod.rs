@@ -113,15 +113,13 @@ pub fn rclone_webdav(directory: &Path, port: u16) -> Server {
 
 /// WsgiDAV of a directory, for everybody; `None`, and said so, where it can not be installed.
 pub fn wsgidav(directory: &Path) -> Option<Server> {
-    let folder = tools().join("wsgidav");
-    let program = folder.join("bin/wsgidav");
-    if !program.exists() {
-        let made = run(system("python3").args(["-m", "venv"]).arg(&folder), b"").code == 0;
-        if !made || !pip(&folder) {
-            skipped("WsgiDAV can not be installed (python3 -m venv, pip install wsgidav cheroot)");
-            return None;
-        }
-    }
+    let program = installed("wsgidav", "bin/wsgidav", |folder| {
+        run(system("python3").args(["-m", "venv"]).arg(folder), b"").code == 0 && pip(folder)
+    });
+    let Some(program) = program else {
+        skipped("WsgiDAV can not be installed (python3 -m venv, pip install wsgidav cheroot)");
+        return None;
+    };
     let port = free_ports(1);
     let mut command = Command::new(program);
     command.args(["--host", "127.0.0.1", "--auth", "anonymous", "--no-config", "-q", "--port", &port.to_string()]);
@@ -157,19 +155,27 @@ pub fn azurite(directory: &Path) -> Option<Server> {
 
 /// A program of a package of npm's, installed where it is missing.
 fn of_npm(package: &str, program: &str) -> Option<PathBuf> {
-    let folder = tools().join(package);
-    let program = folder.join("node_modules/.bin").join(program);
-    if !program.exists() {
-        std::fs::create_dir_all(&folder).expect("a folder for tools");
+    let program = installed(package, &format!("node_modules/.bin/{program}"), |folder| {
+        std::fs::create_dir_all(folder).expect("a folder for tools");
         let mut npm = system("npm");
-        npm.args(["install", "--silent", "--no-fund", "--no-audit", "--prefix"]).arg(&folder).arg(package);
-        let installed = npm.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if !installed.is_ok_and(|status| status.success()) {
-            skipped(&format!("{package} can not be installed (npm install {package})"));
-            return None;
-        }
+        npm.args(["install", "--silent", "--no-fund", "--no-audit", "--prefix"]).arg(folder).arg(package);
+        let made = npm.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        made.is_ok_and(|status| status.success())
+    });
+    if program.is_none() {
+        skipped(&format!("{package} can not be installed (npm install {package})"));
     }
-    Some(program)
+    program
+}
+
+/// A program in a folder of its own among the tools, which `install` fills where it is missing; one test at a time.
+fn installed(folder: &str, program: &str, install: impl FnOnce(&Path) -> bool) -> Option<PathBuf> {
+    std::fs::create_dir_all(tools()).expect("a folder for tools");
+    let lock = std::fs::File::create(tools().join("lock")).expect("a file to lock");
+    lock.lock().expect("a lock");
+    let folder = tools().join(folder);
+    let program = folder.join(program);
+    (program.exists() || install(&folder)).then_some(program)
 }
 
 /// Where programs that no Debian package holds are kept between runs.
