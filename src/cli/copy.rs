@@ -23,6 +23,7 @@ use crate::name::escaped;
 use crate::report::copy::{Copy, Mode, Unread};
 use crate::report::json_line;
 use crate::server::{Placement, Unresolved};
+use crate::sink::PACK;
 use crate::sink::url::To;
 use crate::survey::Content;
 use crate::time::Time;
@@ -151,7 +152,7 @@ pub(super) struct Arguments {
 }
 
 /// Largest file that goes together with others: half of an archive.
-const PACKED_MAX: u64 = 1 << 20;
+const PACKED_MAX: u64 = PACK / 2;
 
 const NOT_PACKED: &str =
     "--pack is for object stores (s3, gs, az, swift): elsewhere small files are as fast on their own";

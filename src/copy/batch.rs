@@ -100,23 +100,23 @@ impl Plan {
 
     /// Directories without subdirectories, few files in them, and those of one rank.
     fn small_directories(&self, parts: &[Part<'_>], places: &Places<'_>) -> Wholes {
-        let mut companies: HashMap<Directory, Fellows> = HashMap::new();
+        let mut directories: HashMap<Directory, Fellows> = HashMap::new();
         for file in &self.files {
-            let company = companies.entry(directory_of(parts, file)).or_insert(Fellows::new(file.rank));
-            company.files += 1;
-            company.bytes = company.bytes.saturating_add(file.bytes);
-            company.is_one &= file.rank == company.rank && !places.is_moved(file.part, file.item);
+            let fellows = directories.entry(directory_of(parts, file)).or_insert(Fellows::new(file.rank));
+            fellows.files += 1;
+            fellows.bytes = fellows.bytes.saturating_add(file.bytes);
+            fellows.is_one &= file.rank == fellows.rank && !places.is_moved(file.part, file.item);
         }
         for &(part, item) in &self.directories {
-            companies.remove(&(part, parts[usize::from(part)].tree.parent(item)));
+            directories.remove(&(part, parts[usize::from(part)].tree.parent(item)));
         }
         let small =
-            |company: &Fellows| company.is_one && company.bytes <= WHOLE_BYTES && WHOLE.contains(&company.files);
-        companies.into_iter().filter(|(_, it)| small(it)).map(|(directory, it)| (directory, it.files)).collect()
+            |fellows: &Fellows| fellows.is_one && fellows.bytes <= WHOLE_BYTES && WHOLE.contains(&fellows.files);
+        directories.into_iter().filter(|(_, it)| small(it)).map(|(directory, it)| (directory, it.files)).collect()
     }
 
-    /// Brings files of at most `longest` bytes (and half a pack) together in packs, each at the place of its first file: what comes first in the
-    /// plan does not wait for a pack to be full.
+    /// Brings files of at most `longest` bytes, and half a pack, together in packs, each at the place of its first file: what
+    /// comes first in the plan does not wait for a pack to be full.
     pub fn gather_packs(&mut self, longest: u64) {
         let longest = longest.min(PACK / 2);
         let (mut places, mut pack) = (Vec::with_capacity(self.files.len()), None::<Filling>);

@@ -119,7 +119,7 @@ pub struct Request<'a> {
     pub patience: Duration,
     /// How often what was copied so far is put on record in a destination on another machine too.
     pub checkpoint: Duration,
-    /// Send files of at most so many bytes together in archives, where the destination takes few files a second.
+    /// Send files of at most so many bytes together in archives, where the destination can ([`crate::sink::Limits::packs`]).
     pub pack: Option<u64>,
     /// How many threads; `None`: one a core.
     pub threads: Option<usize>,

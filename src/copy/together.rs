@@ -1,4 +1,4 @@
-//! Copying many small files as one archive, where a destination takes few files a second whatever their size.
+//! Copying many small files as one archive, where each file costs the destination a request, whatever its size.
 
 use super::job::{Halt, Job};
 use super::lane::{Lane, OpenBatch};

@@ -53,7 +53,7 @@ pub struct Limits {
     /// Reading back costs more than it proves: what stands there is recognised by the manifest, and by the size, the time
     /// and the ETag that the destination tells.
     pub is_far: bool,
-    /// It takes a few hundred files a second at best, whatever their size: small ones may go together ([`Sink::pack`]).
+    /// Each file costs it a request, whatever its size: small ones may go together ([`Sink::pack`]).
     pub packs: bool,
 }
 
